@@ -1,0 +1,41 @@
+"""crossmargin: an agent-based model of systemic contagion on cross-margin venues.
+
+The public names are imported when first used, so that `import crossmargin` costs little.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "FILL": "crossmargin.model.state",
+    "ORDER": "crossmargin.model.state",
+    "OrderBook": "crossmargin.model.order_book",
+    "CrossmarginError": "crossmargin.model.errors",
+    "ScenarioError": "crossmargin.model.errors",
+    "ParameterError": "crossmargin.model.errors",
+    "StateError": "crossmargin.model.errors",
+    "ConservationError": "crossmargin.model.errors",
+    "ConvergenceError": "crossmargin.model.errors",
+    "Trader": "crossmargin.agents.trader",
+    "check_agent": "crossmargin.agents.check",
+    "Market": "crossmargin.experiments.market",
+    "Scenario": "crossmargin.experiments.schema",
+    "load_scenario": "crossmargin.experiments.load",
+    "Run": "crossmargin.experiments.run",
+    "simulate": "crossmargin.experiments.run",
+}
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

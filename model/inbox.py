@@ -1,0 +1,73 @@
+"""Matching phase: the inbox is executed in order of arrival, then emptied.
+
+Agents only ever write to the inbox. The order of arrival within a block is a draw of each agent
+plus its latency, so that no row has an advantage over another.
+"""
+
+import numpy as np
+
+from crossmargin.model.kernel import kernel
+from crossmargin.model.state import CANCEL, INBOX_FULL
+from crossmargin.model.trading import execute
+
+#: A block is this many moments long.
+MOMENTS = 4096
+
+
+@kernel
+def next_message(crowd, clock):
+    """Record of the next free message of the inbox, cleared; past the end, the last one again."""
+    n = clock[0].n_inbox
+    if n >= crowd.inbox.shape[0]:
+        clock[0].fault = INBOX_FULL
+        n = crowd.inbox.shape[0] - 1
+    message = crowd.inbox[n]
+    clock[0].n_inbox = n + 1
+    message.action = 0
+    message.life = 0
+    message.flags = 0
+    message.order = 0
+    message.slot = 0
+    return message
+
+
+@kernel
+def arrival(uniform, latency, block_seconds):
+    """Moment of arrival within the block: latency first, then chance for the rest of it."""
+    late = min(1.0, latency / block_seconds)
+    return np.uint32(min(MOMENTS - 1.0, MOMENTS * (late + (1.0 - late) * uniform)))
+
+
+@kernel
+def sort_by_arrival(crowd, n, starts):
+    """Counting sort of the first n messages by moment, stable; `starts` is work space."""
+    starts[:] = 0
+    for i in range(n):
+        starts[crowd.inbox[i].arrival + 1] += 1
+    for moment in range(MOMENTS):
+        starts[moment + 1] += starts[moment]
+    for i in range(n):
+        moment = crowd.inbox[i].arrival
+        crowd.order[starts[moment]] = i
+        starts[moment] += 1
+
+
+@kernel
+def matching(state, part, step):
+    """Execute the inbox in order of arrival; returns the number of messages."""
+    crowd, clock = state.crowd, state.clock
+    n = clock[0].n_inbox
+    if n == 0:
+        return 0
+    sort_by_arrival(crowd, n, crowd.starts)
+    for i in range(n):
+        message = crowd.inbox[crowd.order[i]]
+        handle = execute(state.book, state.ledger, state.log, message)
+        if message.slot > 0 and message.action != CANCEL:
+            crowd.handles[message.slot - 1] = handle
+    clock[0].n_inbox = 0
+    return n
+
+
+PHASE = "matching"
+KERNEL = matching

@@ -1,0 +1,1 @@
+"""Margin: the five numbers of every account, its health and its state."""

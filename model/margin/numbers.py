@@ -1,0 +1,127 @@
+r"""The five margin numbers of an account, quote units.
+
+With quote balance :math:`c`, collateral values :math:`v_a` at the mark, profit :math:`u_m` and
+notional :math:`N_m` of derivative positions:
+
+raw equity                 :math:`E = c + \sum v_a + \sum u_m`
+weighted equity            :math:`E^w = c + \sum \lfloor w_a v_a \rfloor + \sum u_m`
+requirement                :math:`R = \sum \lceil r(N_m) N_m \rceil - d(N_m)`
+
+each with the initial and the maintenance weights and tiers. The initial requirement counts the
+worst case of resting orders: the larger of what is held if all bids or all asks fill. Entry is
+judged on the initial pair, liquidation on the maintenance pair, bankruptcy on raw equity.
+
+References
+----------
+Tiers with a continuous requirement: Hyperliquid docs, "Margin tiers" (maintenance = rate x
+notional - deduction). Initial rate raised by open interest: dYdX v4, x/perpetuals/lib.
+"""
+
+import numpy as np
+
+from crossmargin.model.integers import to_units, to_units_up
+from crossmargin.model.kernel import kernel
+from crossmargin.model.ledger import QUOTE, notional_of, unrealised
+from crossmargin.model.state import SPOT
+
+
+@kernel
+def tier_of(tiers, notional):
+    """Index of the bracket of a notional; brackets rise in `lower`, the first begins at 0."""
+    found = 0
+    for t in range(1, tiers.shape[0]):
+        if notional >= tiers[t].lower:
+            found = t
+    return found
+
+
+@kernel
+def initial_requirement(ledger, market, notional):
+    """Initial margin of a notional in a market, quote units, rounded up."""
+    tier = ledger.tiers[market, tier_of(ledger.tiers[market], notional)]
+    asked = to_units_up(notional * tier.initial - tier.initial_credit)
+    return max(asked, to_units_up(notional * ledger.markets[market].initial_floor))
+
+
+@kernel
+def maintenance_requirement(ledger, market, notional):
+    """Maintenance margin of a notional in a market, quote units, rounded up."""
+    tier = ledger.tiers[market, tier_of(ledger.tiers[market], notional)]
+    return to_units_up(notional * tier.maintenance - tier.maintenance_credit)
+
+
+@kernel
+def _spot_numbers(ledger, book, row, asset):
+    """Value of a collateral asset, its two weighted values and what its resting bids take."""
+    a = ledger.assets[asset]
+    m = ledger.markets[a.market]
+    value = ledger.lots[row, a.market] * m.mark * m.half_unit
+    bids = notional_of(ledger, a.market, book.open_lots[row, a.market, 0], m.mark)
+    return (
+        value,
+        to_units(value * a.initial_weight),
+        to_units(value * a.maintenance_weight),
+        to_units_up(bids * (1.0 - a.initial_weight)),
+    )
+
+
+@kernel
+def margin_numbers(ledger, book, row):
+    """Raw, initial and maintenance equity, initial and maintenance requirement of an account."""
+    equity = ledger.balances[row, QUOTE]
+    initial, maintenance = equity, equity
+    asked, kept = 0, 0
+    for asset in range(1, ledger.assets.shape[0]):
+        value, first, second, bids = _spot_numbers(ledger, book, row, asset)
+        equity += value
+        initial += first
+        maintenance += second
+        asked += bids
+    for m in range(ledger.markets.shape[0]):
+        lots = ledger.lots[row, m]
+        worst = max(abs(lots + book.open_lots[row, m, 0]), abs(lots - book.open_lots[row, m, 1]))
+        if worst == 0 or ledger.markets[m].kind == SPOT:
+            continue
+        gain = unrealised(ledger, row, m)
+        mark = ledger.markets[m].mark
+        equity += gain
+        initial += gain
+        maintenance += gain
+        asked += initial_requirement(ledger, m, notional_of(ledger, m, worst, mark))
+        if lots != 0:
+            kept += maintenance_requirement(ledger, m, notional_of(ledger, m, lots, mark))
+    return equity, initial, maintenance, asked, kept
+
+
+@kernel(inline=False)
+def measure(ledger, book, row):
+    """Renew the five margin numbers of an account."""
+    account = ledger.accounts[row]
+    numbers = margin_numbers(ledger, book, row)
+    account.equity = numbers[0]
+    account.initial_equity = numbers[1]
+    account.maintenance_equity = numbers[2]
+    account.initial_requirement = numbers[3]
+    account.maintenance_requirement = numbers[4]
+    return 0
+
+
+@kernel
+def free_collateral(ledger, book, row):
+    """Initial equity less initial requirement now, resting orders counted, quote units."""
+    _, initial, _, asked, _ = margin_numbers(ledger, book, row)
+    return initial - asked
+
+
+@kernel
+def is_unhealthy(account):
+    """Below maintenance: weighted equity smaller than the requirement."""
+    return account.maintenance_equity < account.maintenance_requirement
+
+
+@kernel
+def health(account):
+    """Maintenance equity over maintenance requirement; infinite without a requirement."""
+    if account.maintenance_requirement == 0:
+        return np.inf if account.maintenance_equity >= 0 else -np.inf
+    return account.maintenance_equity / account.maintenance_requirement

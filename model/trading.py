@@ -1,0 +1,205 @@
+"""One order through the market: entry checks, matching, settlement, fees, attribution.
+
+An order that would breach initial margin is refused and the reason counted; an order that only
+reduces a position always passes.
+"""
+
+import numpy as np
+
+from crossmargin.model.book import STOPPED, crosses, match, reducible, remove, rest, takeable
+from crossmargin.model.kernel import kernel
+from crossmargin.model.ledger import charge, trade
+from crossmargin.model.log import displaced, is_tracing, trace_trade
+from crossmargin.model.margin.numbers import free_collateral
+from crossmargin.model.state import (
+    ACCEPTED,
+    ACCOUNT_STATE,
+    BAD_PRICE,
+    BAD_QUANTITY,
+    CANCEL,
+    FILL_OR_KILL,
+    FORCED,
+    GOOD_TILL_CANCELLED,
+    HALTED,
+    MARGIN_CALL,
+    MARKET_ORDER,
+    NO_MARGIN,
+    NOT_FILLABLE,
+    NOT_REDUCING,
+    POST_ONLY,
+    REDUCE_ONLY,
+    REFILL,
+    REPLACE,
+    SPOT,
+    UNKNOWN_ORDER,
+    WITHDRAWAL,
+    WOULD_TAKE,
+    WRONG_MARKET,
+)
+
+#: A handle is an order's id times this, plus its slot; 0 is no order.
+SLOTS = 1 << 24
+
+
+@kernel
+def limit_of(book, message):
+    """Worst price of a message, ticks: its own, or the end of the range for a market order."""
+    if message.action != MARKET_ORDER:
+        return message.price
+    return (book.table.shape[2] << 6) - 1 if message.side > 0 else 0
+
+
+@kernel
+def _entry_loss(book, ledger, message, limit):
+    """Loss against the mark when an order trades at once at the best price, quote units."""
+    if not crosses(book, message, limit):
+        return 0
+    market = ledger.markets[message.market]
+    best = book.ladders[message.market].best[1 if message.side > 0 else 0]
+    worse = (2 * best - market.mark) * message.side
+    return max(0, worse) * message.quantity * market.half_unit
+
+
+@kernel(inline=False)
+def has_margin(book, ledger, message, limit):
+    """Tell whether an account may send an order that is not reduce-only."""
+    row, market = message.account, np.int64(message.market)
+    side = 0 if message.side > 0 else 1
+    asked = book.open_lots[row, market, 1] + message.quantity if side == 1 else 0
+    if ledger.markets[market].kind == SPOT and asked > ledger.lots[row, market]:
+        return False  # spot cannot be sold short
+    book.open_lots[row, market, side] += message.quantity
+    after = free_collateral(ledger, book, row) - _entry_loss(book, ledger, message, limit)
+    book.open_lots[row, market, side] -= message.quantity
+    return after >= 0 or after >= free_collateral(ledger, book, row)
+
+
+@kernel
+def refusal(book, ledger, message, step):
+    """Reason for which a new order is refused before it meets the book, or `ACCEPTED`."""
+    if message.quantity <= 0:
+        return BAD_QUANTITY
+    if message.action != MARKET_ORDER and not 0 < message.price < book.table.shape[2] << 6:
+        return BAD_PRICE
+    if ledger.markets[message.market].halted_until > step:
+        return HALTED
+    account = ledger.accounts[message.account]
+    if message.author_class == FORCED:
+        return ACCEPTED
+    if account.only_market >= 0 and account.only_market != message.market:
+        return WRONG_MARKET
+    if account.state > MARGIN_CALL and message.flags & REDUCE_ONLY == 0:
+        return ACCOUNT_STATE
+    return ACCEPTED
+
+
+@kernel
+def admitted(book, ledger, message, limit):
+    """Lots of an order that may go to the book and, when none may, the reason."""
+    lots = message.quantity
+    if message.flags & REDUCE_ONLY != 0:
+        lots = reducible(ledger.lots[message.account, message.market], message.side, lots)
+        if lots == 0:
+            return 0, NOT_REDUCING
+    elif message.author_class != FORCED and not has_margin(book, ledger, message, limit):
+        return 0, NO_MARGIN
+    if message.flags & POST_ONLY != 0 and takeable(book, message, limit) > 0:
+        return 0, WOULD_TAKE
+    if message.life == FILL_OR_KILL and takeable(book, message, limit) < lots:
+        return 0, NOT_FILLABLE
+    return lots, ACCEPTED
+
+
+@kernel
+def settle(book, ledger, log, step, author_class):
+    """Book the fill just made: positions, money, fees, displacement; returns the displacement."""
+    fill = log.fill[0]
+    market = ledger.markets[fill.market]
+    trade(ledger, log, fill)
+    notional = 2 * fill.price * market.half_unit * fill.quantity
+    charge(ledger, fill.maker, notional, market.maker_fee)
+    if author_class != FORCED:  # a forced order pays its penalty instead
+        charge(ledger, fill.taker, notional, market.taker_fee)
+    shift = displaced(book, log, np.int64(fill.market), author_class)
+    log.cursor[0].fills += 1
+    if is_tracing(log, step):
+        trace_trade(log, step, fill, shift)
+    return shift
+
+
+@kernel
+def sweep(book, ledger, log, message, lots):
+    """Trade an incoming order as far as it goes; returns the lots that are left."""
+    limit = limit_of(book, message)
+    step = log.cursor[0].step
+    while lots > 0:
+        traded = match(book, message, limit, lots, log.fill[0])
+        if traded == STOPPED:
+            lots = 0
+        if traded <= 0:
+            break
+        settle(book, ledger, log, step, message.author_class)
+        lots -= traded
+    displaced(book, log, np.int64(message.market), message.author_class)
+    return lots
+
+
+@kernel(inline=False)
+def place(book, ledger, log, message):
+    """Bring a new order to the market; returns the handle of what rests, or 0."""
+    reason = refusal(book, ledger, message, log.cursor[0].step)
+    lots = 0
+    if reason == ACCEPTED:
+        lots, reason = admitted(book, ledger, message, limit_of(book, message))
+    log.counters[reason] += 1
+    if reason != ACCEPTED:
+        log.cursor[0].rejected += 1
+        return 0
+    book.pool[0].next_id += 1
+    lots = sweep(book, ledger, log, message, lots)
+    if lots == 0 or message.action == MARKET_ORDER or message.life != GOOD_TILL_CANCELLED:
+        return 0
+    slot = rest(book, message, lots)
+    if slot < 0:
+        log.counters[book.pool[0].reason] += 1
+        log.cursor[0].rejected += 1
+        return 0
+    displaced(book, log, np.int64(message.market), message.author_class)
+    return book.pool[0].next_id * SLOTS + slot
+
+
+@kernel
+def is_live(book, handle, account):
+    """Tell whether a handle still names a resting order of an account."""
+    order = book.orders[handle & (SLOTS - 1)]
+    return handle > 0 and order.side >= 0 and order.id == handle >> 24 and order.account == account
+
+
+@kernel
+def cancel(book, log, message):
+    """Cancel the order that a message names; tell whether there was one."""
+    if not is_live(book, message.order, message.account):
+        log.counters[UNKNOWN_ORDER] += 1
+        log.cursor[0].rejected += 1
+        return False
+    slot = message.order & (SLOTS - 1)
+    market = np.int64(book.orders[slot].market)
+    author_class = message.author_class
+    remove(book, slot)
+    displaced(book, log, market, WITHDRAWAL if author_class == REFILL else author_class)
+    return True
+
+
+@kernel(inline=False)
+def execute(book, ledger, log, message):
+    """Execute a message of any kind; returns the handle of what rests, or 0.
+
+    A replacement whose old order is gone is dropped, as it would stand twice otherwise.
+    """
+    log.cursor[0].messages += 1
+    if message.action == CANCEL:
+        cancel(book, log, message)
+        return 0
+    if message.action == REPLACE and not cancel(book, log, message):
+        return 0
+    return place(book, ledger, log, message)

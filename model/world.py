@@ -1,0 +1,194 @@
+"""A market that runs: the state, the program that moves it and the sealed chunks of its log.
+
+It knows nothing of Mesa, so a branch copies arrays and shares the log: what is forked is the
+state alone.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crossmargin.model.errors import ConservationError, StateError
+from crossmargin.model.ledger import residuals
+from crossmargin.model.log import is_full
+from crossmargin.model.loop import begin_step, check_faults, is_due, next_part, run_blocks, run_part
+from crossmargin.model.parts import Part, address_of
+from crossmargin.model.state import FAULTS, Array, State
+
+#: Chunks of the log and the field of the cursor that says how full each is.
+CHUNKS = {
+    "events": "events",
+    "traces": "traces",
+    "liquidations": "liquidations",
+    "market_rows": "rows",
+    "system_rows": "rows",
+}
+
+
+class Names(NamedTuple):
+    """Names behind the row numbers of the state."""
+
+    assets: list[str]
+    markets: list[str]
+    underlyings: list[str]
+    populations: list[str]
+
+
+@dataclass
+class World:
+    """State, program and log of one market.
+
+    Attributes
+    ----------
+    state : State
+    parts : list of Part, in the order in which they run
+    names : Names
+    sealed : dict of lists of arrays, chunks of the log that are finished
+    python_parts : dict, place in the program to a function `(world, step) -> None`
+    """
+
+    state: State
+    parts: list[Part]
+    names: Names
+    scenario: Any = None
+    step: int = 0
+    sealed: dict[str, list[Array]] = field(default_factory=lambda: {c: [] for c in CHUNKS})
+    python_parts: dict[int, Callable[["World", int], None]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _program: Array | None = None
+
+    @property
+    def program(self) -> Array:
+        """(n_parts,) int64, machine addresses; made, compiling what is missing, on first use."""
+        if self._program is None:
+            addresses = [address_of(part.kernel, self.state) for part in self.parts]
+            self._program = np.array(addresses, np.int64)
+        return self._program
+
+    def run(self, blocks: int, *, audit: bool = False, profile: bool = False) -> None:
+        """Run some blocks; with `audit` the books are checked after every one.
+
+        Raises
+        ------
+        StateError
+            When a pool is full or a number leaves its range; the message names the part.
+        ConservationError
+            When `audit` finds something created or lost.
+        """
+        last = self.step + blocks
+        while self.step < last:
+            until = self.step + 1 if audit else last
+            if self.python_parts or profile:
+                self._run_by_part(profile)
+            else:
+                self.step = int(run_blocks(self.program, self.state, self.step, until))
+            self._check()
+            if is_full(self.state.log):
+                self.seal()
+            if audit:
+                self.audit()
+
+    def _run_by_part(self, profile: bool) -> None:
+        """Run one block part by part, as `run_blocks` does in one call."""
+        program, state, part = self.program, self.state, 0
+        begin_step(state, self.step)
+        while part < len(program):
+            result, began = 0, perf_counter()
+            if is_due(state, part, self.step):
+                result = self._run_part(part)
+                if check_faults(state, part):
+                    return
+            if profile:
+                phase = self.parts[part].phase
+                self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began
+            part = int(next_part(state, part, result))
+        self.step += 1
+
+    def _run_part(self, part: int) -> int:
+        if part in self.python_parts:
+            self.python_parts[part](self, self.step)
+            return 0
+        return int(run_part(self.program, self.state, part, self.step))
+
+    def _check(self) -> None:
+        clock = self.state.clock[0]
+        if clock["fault"]:
+            name = self.parts[int(clock["fault_part"])].name
+            raise StateError(f"step {self.step}, part {name}: {FAULTS[int(clock['fault'])]}")
+
+    def seal(self) -> None:
+        """Move the filled chunks of the log to `sealed` and begin new ones."""
+        log, cursor = self.state.log, self.state.log.cursor[0]
+        for chunk, filled in CHUNKS.items():
+            n = int(cursor[filled])
+            if n:
+                self.sealed[chunk].append(getattr(log, chunk)[:n].copy())
+        for filled in set(CHUNKS.values()):
+            cursor[filled] = 0
+
+    def rows(self, chunk: str) -> Array:
+        """All rows of one table of the log so far, sealed and open."""
+        open_rows = getattr(self.state.log, chunk)[: int(self.state.log.cursor[CHUNKS[chunk]][0])]
+        return np.concatenate([*self.sealed[chunk], open_rows])
+
+    def residuals(self) -> dict[str, int]:
+        """What was created or lost, by asset and market; every value is 0."""
+        return residuals(self.state.ledger, self.names.assets, self.names.markets)
+
+    def audit(self) -> dict[str, int]:
+        """Residuals of the books.
+
+        Raises
+        ------
+        ConservationError
+            When one is not zero.
+        """
+        found = self.residuals()
+        wrong = {name: value for name, value in found.items() if value}
+        if wrong:
+            raise ConservationError(f"step {self.step}: created or lost {wrong}")
+        return found
+
+    def fork(self) -> "World":
+        """Copy of this market that shares its past and not its future."""
+        self.seal()
+        return World(
+            state=copy_state(self.state),
+            parts=self.parts,
+            names=self.names,
+            scenario=self.scenario,
+            step=self.step,
+            sealed={chunk: list(rows) for chunk, rows in self.sealed.items()},
+            python_parts=dict(self.python_parts),
+            _program=self._program,
+        )
+
+
+def _arrays(group: Any) -> Iterator[Array]:
+    for member in group:
+        if isinstance(member, tuple):
+            yield from _arrays(member)
+        else:
+            yield member
+
+
+def copy_state(state: State) -> State:
+    """Copy of all arrays of a state; the open chunks of its log, which are empty, are made new.
+
+    An array that stands in two groups, as positions do, is copied once and shared as before.
+    """
+    copies = {id(getattr(state.log, c)): np.zeros_like(getattr(state.log, c)) for c in CHUNKS}
+    for array in _arrays(state):
+        if id(array) not in copies:
+            copies[id(array)] = array.copy()
+
+    def rebuilt(group: Any) -> Any:
+        members = (
+            rebuilt(m) if isinstance(m, tuple) else copies[id(m)] for m in group
+        )
+        return type(group)(*members)
+
+    return rebuilt(state)  # type: ignore[no-any-return]
