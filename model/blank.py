@@ -59,6 +59,8 @@ def blank_crowd(sizes: Sizes) -> Crowd:
         order=np.zeros(sizes.messages, np.int32),
         starts=np.zeros(MOMENTS + 1, np.int64),
         reports=np.zeros(sizes.reports, REPORT),
+        requests=np.zeros(sizes.accounts, np.int64),
+        outside_lots=np.zeros((sizes.accounts, sizes.markets), np.int64),
     )
 
 
@@ -85,9 +87,7 @@ def blank_ledger(sizes: Sizes) -> Ledger:
 def blank_state(sizes: Sizes, seed: int, block_seconds: float) -> State:
     """State with no money, no orders and no program."""
     ledger = blank_ledger(sizes)
-    book = new_book(
-        sizes.markets, sizes.price_levels, sizes.orders, sizes.pages, sizes.accounts
-    )
+    book = new_book(sizes.markets, sizes.price_levels, sizes.orders, sizes.pages, sizes.accounts)
     parts = np.zeros(sizes.parts, PART)
     parts["every"] = 1
     parts["back"] = -1
@@ -103,9 +103,10 @@ def blank_state(sizes: Sizes, seed: int, block_seconds: float) -> State:
         outside=Outside(
             references=np.zeros(sizes.underlyings, REFERENCE),
             paths=np.zeros((sizes.underlyings, 0)),
-            trail=np.zeros((sizes.underlyings + sizes.markets, sizes.window)),
+            trail=np.zeros((sizes.underlyings + 2 * sizes.markets, sizes.window)),
         ),
         queue=np.zeros(sizes.accounts, np.int32),
+        work=np.zeros((4, sizes.accounts), np.int64),
         parts=parts,
         params=np.zeros((sizes.parts, N_PARAMETERS)),
     )

@@ -38,6 +38,13 @@ def muldiv(amount: int, part: int, whole: int) -> int:
 
 
 @kernel
+def muldiv_up(amount: int, part: int, whole: int) -> int:
+    """Return ceil(amount * part / whole) exactly, units; bounds as for `muldiv`."""
+    quotient = muldiv(amount, part, whole)
+    return quotient + (amount * part - quotient * whole != 0)
+
+
+@kernel
 def signed_muldiv(amount: int, part: int, whole: int) -> int:
     """Return amount * part / whole rounded towards zero, for an amount of any sign, units."""
     if amount < 0:

@@ -38,6 +38,19 @@ FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 KERNELS: list[Any] = []
 
 
+def _written(file: Path) -> tuple[int, ...]:
+    facts = file.stat()
+    return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size
+
+
+def _sources() -> list[Path]:
+    return [file for folder in FOLDERS for file in (HOME / folder).rglob("*.py")]
+
+
+#: When every source was last written, as this process began.
+_AT_START = {file: _written(file) for file in _sources()}
+
+
 def cache_folder() -> Path:
     """Folder of compiled code: `CROSSMARGIN_CACHE_DIR`, or the user's own cache folder."""
     chosen = os.environ.get("CROSSMARGIN_CACHE_DIR")
@@ -105,6 +118,20 @@ def _digest_at_import(path: Path) -> str:
     return digest(path)
 
 
+def is_as_at_start(path: Path) -> bool:
+    """Tell whether nothing that a file depends on was edited since this process began.
+
+    Otherwise what is imported may be older or newer than the text, and no stamp would be right.
+    """
+    return all(_AT_START.get(file) == _written(file) for file in import_closure(path))
+
+
+@functools.cache
+def _may_cache(path: Path) -> bool:
+    is_ours = any(path.is_relative_to(HOME / folder) for folder in FOLDERS)
+    return is_ours and is_as_at_start(path)
+
+
 class _Locator(_CacheLocator):  # type: ignore[misc]
     """Tells Numba where a kernel's machine code lies and what stamps it."""
 
@@ -140,7 +167,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 
     def save_overload(self, signature: Any, data: Any) -> None:
         source = Path(self._py_func.__code__.co_filename).resolve()
-        if digest(source) == _digest_at_import(source):  # not edited since this process began
+        if is_as_at_start(source):
             super().save_overload(signature, data)
 
 
@@ -169,8 +196,7 @@ def kernel(
         return functools.partial(kernel, inline=inline, python=python)
     options = {"forceinline": inline, "no_cfunc_wrapper": True, "no_cpython_wrapper": not python}
     compiled = njit(**FLAGS, **options)(function)
-    source = Path(function.__code__.co_filename).resolve()
-    if any(source.is_relative_to(HOME / folder) for folder in FOLDERS):
+    if _may_cache(Path(function.__code__.co_filename).resolve()):
         try:
             compiled._cache = _Cache(function)
         except RuntimeError:  # no usable folder

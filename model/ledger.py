@@ -12,6 +12,7 @@ import numpy as np
 
 from crossmargin.model.integers import signed_muldiv, to_units_up
 from crossmargin.model.kernel import kernel
+from crossmargin.model.log import trace_move
 from crossmargin.model.state import (
     FEES,
     N_CLASSES,
@@ -133,6 +134,7 @@ def move_position(ledger, log, giver, taker, parcel):
     value = parcel.lots * parcel.half_price * ledger.markets[parcel.market].half_unit
     attribute(log, giver, parcel.market, -parcel.lots)
     attribute(log, taker, parcel.market, parcel.lots)
+    trace_move(log, giver, taker, parcel)
     realise(ledger, giver, parcel.market, -parcel.lots, -value)
     realise(ledger, taker, parcel.market, parcel.lots, value)
 
@@ -143,6 +145,7 @@ def move_spot(ledger, log, giver, taker, parcel):
     value = parcel.lots * parcel.half_price * ledger.markets[parcel.market].half_unit
     attribute(log, giver, parcel.market, -parcel.lots)
     attribute(log, taker, parcel.market, parcel.lots)
+    trace_move(log, giver, taker, parcel)
     transfer(ledger, QUOTE, taker, giver, value)
     swap(ledger, taker, giver, parcel.market, parcel.lots)
 
@@ -194,5 +197,3 @@ def residuals(ledger: Ledger, asset_names: list[str], market_names: list[str]) -
         held = int(ledger.balances[market["settlement"], QUOTE])
         found[f"{name} settlement"] = held + int(ledger.cost[:, m].sum())
     return found
-
-

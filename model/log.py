@@ -11,6 +11,7 @@ from crossmargin.model.state import (
     CURSOR,
     EVENT,
     FILL,
+    FORCED,
     LIQUIDATION,
     MARKET_ROW,
     N_CLASSES,
@@ -21,8 +22,8 @@ from crossmargin.model.state import (
     Log,
 )
 
-#: `TRACE.event` of an ordinary trade and of a changed position.
-ORDINARY, CHANGED = -1, -2
+#: `TRACE.event` of an ordinary trade, of a changed position and of a move without a book.
+ORDINARY, CHANGED, OFF_BOOK = -1, -2, -3
 
 
 @kernel
@@ -113,6 +114,34 @@ def trace_trade(log, step, fill, shift):
     row.quantity = fill.quantity * fill.side
     row.price = fill.price
     row.shift = shift
+
+
+@kernel
+def trace_move(log, giver, taker, parcel):
+    """Write a move of a position without a book, when it happens in a stressed block."""
+    step = log.cursor[0].step
+    if is_tracing(log, step):
+        row = _append_trace(log, OFF_BOOK, step, parcel.market)
+        row.maker = giver
+        row.taker = taker
+        row.quantity = parcel.lots
+        row.price = 0
+        row.shift = 0
+
+
+@kernel
+def displaced_alone(book, log, market, author_class):
+    """As `displaced`, for a movement that no trade made; a forced one is traced by itself."""
+    shift = displaced(book, log, market, author_class)
+    step = log.cursor[0].step
+    if shift != 0 and author_class == FORCED and is_tracing(log, step):
+        row = _append_trace(log, log.cursor[0].author, step, market)
+        row.maker = -1
+        row.taker = -1
+        row.quantity = 0
+        row.price = 0
+        row.shift = shift
+    return shift
 
 
 @kernel(inline=False)

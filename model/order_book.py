@@ -18,12 +18,16 @@ from crossmargin.model.errors import ParameterError
 from crossmargin.model.kernel import kernel
 from crossmargin.model.levels import level_down, level_up
 from crossmargin.model.state import (
+    BAD_ACCOUNT,
+    BAD_MESSAGE,
     BAD_PRICE,
     BAD_QUANTITY,
     CANCEL,
     FILL,
     FILL_OR_KILL,
     GOOD_TILL_CANCELLED,
+    LARGEST_ORDER,
+    LIMIT,
     MARKET_ORDER,
     N_REASONS,
     NOT_FILLABLE,
@@ -43,15 +47,27 @@ _UNTRACKED = "lots of an account are tracked only when the book is made with `ac
 
 
 @kernel
+def _is_sound(message):
+    """Tell whether action, side, life and market of a new order are such as exist."""
+    return (
+        LIMIT <= message.action <= REPLACE
+        and (message.side == 1 or message.side == -1)
+        and GOOD_TILL_CANCELLED <= message.life <= FILL_OR_KILL
+        and message.market == 0
+    )
+
+
+@kernel
 def _refusal(book, message):
     """Reason for which a new order is refused, or 0."""
-    n_ticks = book.table.shape[2] << 6
-    if message.quantity <= 0:
+    if not _is_sound(message):
+        return BAD_MESSAGE
+    if not 0 < message.quantity <= LARGEST_ORDER:
         return BAD_QUANTITY
-    if message.action != MARKET_ORDER and not 0 <= message.price < n_ticks:
+    if message.action != MARKET_ORDER and not 0 <= message.price < book.ladders[0].top:
         return BAD_PRICE
     if book.lots.shape[0] > 0 and not 0 <= message.account < book.lots.shape[0]:
-        return UNKNOWN_ORDER
+        return BAD_ACCOUNT
     return 0
 
 
@@ -71,10 +87,11 @@ def _admitted(book, message, limit):
         lots = reducible(held, message.side, lots)
         if lots == 0:
             book.pool[0].reason = NOT_REDUCING
-    if message.flags & POST_ONLY != 0 and takeable(book, message, limit) > 0:
+            return 0
+    if message.flags & POST_ONLY != 0 and takeable(book, message, limit, 1) > 0:
         book.pool[0].reason = WOULD_TAKE
         return 0
-    if message.life == FILL_OR_KILL and takeable(book, message, limit) < lots:
+    if message.life == FILL_OR_KILL and takeable(book, message, limit, lots) < lots:
         book.pool[0].reason = NOT_FILLABLE
         return 0
     return lots
@@ -124,17 +141,15 @@ def _execute(book, messages, slots, fills, counters):
         message = messages[i]
         if n_fills + min(message.quantity, book.pool[0].resting) > fills.shape[0]:
             return i, n_fills
-        book.pool[0].reason = 0
         number = book.pool[0].next_id
         slots[number] = -1
-        if message.action == CANCEL or message.action == REPLACE:
+        book.pool[0].reason = 0 if message.action == CANCEL else _refusal(book, message)
+        if book.pool[0].reason == 0 and (message.action == CANCEL or message.action == REPLACE):
             if not _cancel(book, message, slots):
                 book.pool[0].reason = UNKNOWN_ORDER
-        if message.action != CANCEL and book.pool[0].reason == 0:
-            book.pool[0].reason = _refusal(book, message)
-            if book.pool[0].reason == 0:
-                limit = _limit_of(book, message)
-                slots[number], n_fills = _place(book, message, fills, n_fills, limit)
+        if book.pool[0].reason == 0 and message.action != CANCEL:
+            limit = _limit_of(book, message)
+            slots[number], n_fills = _place(book, message, fills, n_fills, limit)
         counters[book.pool[0].reason] += 1
         book.pool[0].next_id += 1
     return messages.shape[0], n_fills
@@ -182,10 +197,10 @@ class OrderBook:
     ) -> None:
         if self_trade not in _POLICIES:
             raise ParameterError(f"self_trade: {self_trade!r} is none of {', '.join(_POLICIES)}")
-        if not (0 < price_levels <= 1 << 30 and 0 < capacity <= 1 << 30 and accounts >= 0):
+        if not (0 < price_levels <= 1 << 30 and 0 < capacity <= 1 << 24 and accounts >= 0):
             raise ParameterError(
                 f"price_levels={price_levels}, capacity={capacity}, accounts={accounts}: "
-                "allowed are 1 to 2**30, 1 to 2**30 and 0 or more"
+                "allowed are 1 to 2**30, 1 to 2**24 and 0 or more"
             )
         pages = min(capacity, -(-price_levels // 64)) + 2
         self._book = new_book(1, price_levels, capacity, pages, accounts)
@@ -205,9 +220,19 @@ class OrderBook:
         -------
         (n_fills,) FILL
             Prices in ticks, quantities in lots, `side` that of the taker.
+
+        Raises
+        ------
+        ParameterError
+            When it is no one-dimensional array of dtype `crossmargin.ORDER`. What a message says
+            raises nothing: a message that makes no sense is refused and counted.
         """
-        if messages.dtype != ORDER:
-            raise ParameterError(f"messages: dtype {messages.dtype} is not crossmargin.ORDER")
+        if getattr(messages, "dtype", None) != ORDER or np.ndim(messages) != 1:
+            found = getattr(messages, "dtype", type(messages).__name__), np.shape(messages)
+            raise ParameterError(
+                f"messages: {found[0]} of shape {found[1]}, not a 1-d array of crossmargin.ORDER"
+            )
+        messages = np.require(messages, ORDER, ["C", "A", "W"])
         self._make_room(len(messages))
         done, chunks = 0, []
         while done < len(messages):

@@ -14,7 +14,9 @@ by its file (`"chiarella_iori"`) or, outside the package, by its module (`"my_st
         spread = state.params[part, P.spread]
 """
 
+import difflib
 import importlib
+import pkgutil
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,6 +113,7 @@ HOMES = (
     "crossmargin.model.marks",
     "crossmargin.model.oracle",
     "crossmargin.model.reference",
+    "crossmargin.model.shocks",
     "crossmargin.model",
 )
 
@@ -150,7 +153,20 @@ def _find_module(name: str) -> Any:
         except ModuleNotFoundError as error:
             if error.name is None or not place.startswith(error.name):
                 raise
-    raise ScenarioError(f"there is no part {name!r}; looked in {', '.join(places)}")
+    if "." in name:
+        raise ScenarioError(f"there is no module {name!r}")
+    near = difflib.get_close_matches(name, part_names(), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(part_names())}"
+    raise ScenarioError(f"there is no part {name!r}: {hint}")
+
+
+def part_names() -> list[str]:
+    """Short names of the modules in which parts of this package live."""
+    found: set[str] = set()
+    for home in HOMES[:-1]:
+        package = importlib.import_module(home)
+        found |= {module.name for module in pkgutil.iter_modules(package.__path__)}
+    return sorted(found)
 
 
 def address_of(kernel: Any, state: State) -> int:

@@ -106,7 +106,8 @@ def record_trail(state, step):
     for m in range(state.ledger.markets.shape[0]):
         mid = state.book.ladders[m].mid
         price = 0.5 * mid * state.ledger.markets[m].tick
-        trail[n + m, step % trail.shape[1]] = np.log(price) if mid > 0 else 0.0
+        before = trail[n + m, (step - 1) % trail.shape[1]]
+        trail[n + m, step % trail.shape[1]] = np.log(price) if mid > 0 else before
 
 
 @kernel

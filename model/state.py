@@ -77,6 +77,7 @@ RESTING = np.dtype(
     ],
     align=True,
 )
+#: A price level: lots, and the first and last slot of its chain of orders.
 LEVEL = np.dtype([("quantity", "i8"), ("head", "i4"), ("tail", "i4")], align=True)
 
 #: One book's best prices and its counters.
@@ -89,6 +90,7 @@ LADDER = np.dtype(
         ("notional", "i8"),  # tick-lots traded
         ("trades", "i8"),
         ("self_trade", "i8"),  # policy
+        ("top", "i8"),  # prices lie below this, ticks
     ],
     align=True,
 )
@@ -174,6 +176,8 @@ MARKET = np.dtype(
         ("basis_weight", "f8"),
         ("book_sum", "f8"),
         ("book_weight", "f8"),
+        ("basis_sample", "f8"),  # newest sample in each of the two, half ticks
+        ("book_sample", "f8"),
         ("premium_sum", "f8"),
         ("premium_count", "f8"),
         ("funding_rate", "f8"),  # last rate paid, per funding interval
@@ -219,6 +223,10 @@ ACCOUNT = np.dtype(
         ("episode", "i4"),  # 1 + id of the event that began the current liquidation, or 0
         ("stage", "i4"),  # forced orders within the episode
         ("trigger", "i8"),  # forced order after which it broke, -1 when none came between
+        ("owed", "i8"),  # bad debt of a closed account that nobody has covered yet, quote units
+        ("socialised", "i8"),  # losses of others that it paid, quote units
+        ("block_notional", "i8"),  # notional of it that was closed in `block_step`, quote units
+        ("block_step", "i8"),
     ],
     align=True,
 )
@@ -236,6 +244,7 @@ VENUE = np.dtype(
         ("bad_debt", "i8"),  # deficits of emptied accounts, quote units
         ("fund_paid", "i8"),
         ("adl_notional", "i8"),
+        ("adl_loss", "i8"),  # what counterparties of auto-deleveraging lost against the mark
         ("socialised", "i8"),
         ("penalties", "i8"),
         ("liquidated_notional", "i8"),
@@ -331,10 +340,11 @@ EVENT = np.dtype(
     align=True,
 )
 
-#: A trade in a block that holds a forced order, or the change of a position since the last one.
+#: A trade in a block that holds a forced order, the change of a position since the last such
+#: block, a move without a book, or a forced displacement without a trade (maker and taker -1).
 TRACE = np.dtype(
     [
-        ("event", "i8"),  # forced order that made it, -1 for an ordinary trade, -2 for a change
+        ("event", "i8"),  # forced order that made it, or ORDINARY, CHANGED, OFF_BOOK of model/log
         ("step", "i4"),
         ("market", "i4"),
         ("maker", "i4"),
@@ -427,7 +437,9 @@ SYSTEM_ROW = np.dtype(
     UNKNOWN_ORDER,
     ACCOUNT_STATE,
     NO_PRICE,
-) = range(13)
+    BAD_MESSAGE,
+    BAD_ACCOUNT,
+) = range(15)
 REASONS = (
     "accepted",
     "bad_price",
@@ -442,8 +454,12 @@ REASONS = (
     "unknown_order",
     "account_state",
     "no_price",
+    "bad_message",
+    "bad_account",
 )
 N_REASONS = len(REASONS)
+#: Most lots of one order: a level of 2**24 of them, or their value at 2**24 ticks, fits 64 bits.
+LARGEST_ORDER = 1 << 38
 
 #: How full the chunks are, and totals since the start.
 CURSOR = np.dtype(
@@ -523,6 +539,9 @@ REFERENCE = np.dtype(
         ("shock", "f8"),  # log price moved by scheduled shocks
         ("volatility", "f8"),  # EWMA of the log return, per root second
         ("regime", "i8"),
+        ("turbulence", "f8"),  # what scheduled shocks add to volatility, as a multiple of it
+        ("frozen_until", "i8"),  # step until which the venue's oracle takes no report
+        ("stale", "i8"),  # steps so far without enough fresh reports
     ],
     align=True,
 )
@@ -540,6 +559,10 @@ class Crowd(NamedTuple):
     order : (capacity,) int32, messages by arrival
     starts : (4097,) int64, work space of the sort by arrival
     reports : (n_reporters,) REPORT
+    requests : (n_accounts,) int64, quote units that an owner wants to bring in (+) or take out (-);
+        the next block does what it can and clears them
+    outside_lots : (n_accounts, n_markets) int64, what an arbitrageur holds on the external market
+        against its position in each market, lots of that market
     """
 
     traits: Array
@@ -549,6 +572,8 @@ class Crowd(NamedTuple):
     order: Array
     starts: Array
     reports: Array
+    requests: Array
+    outside_lots: Array
 
 
 class Outside(NamedTuple):
@@ -558,8 +583,8 @@ class Outside(NamedTuple):
     ----------
     references : (n_underlyings,) REFERENCE
     paths : (n_underlyings, n_points) float64, recorded log prices by step; none when simulated
-    trail : (n_underlyings + n_markets, window) float64, log prices of the last steps: references
-        first, then mids; step t stands at t modulo window
+    trail : (n_underlyings + 2 n_markets, window) float64, log prices of the last steps: references
+        first, then mids, then index prices; step t stands at t modulo window
     """
 
     references: Array
@@ -626,6 +651,7 @@ class State(NamedTuple):
     clock : (1,) CLOCK
     book, ledger, log, crowd, outside : groups, see there
     queue : (n_accounts,) int32, accounts to liquidate, worst first; `clock.n_queue` of them
+    work : (4, n_accounts) int64, work space of the waterfall; nothing stays in it
     parts : (n_parts,) PART
     params : (n_parts, N_PARAMETERS) float64
     """
@@ -637,5 +663,6 @@ class State(NamedTuple):
     crowd: Crowd
     outside: Outside
     queue: Array
+    work: Array
     parts: Array
     params: Array

@@ -6,14 +6,26 @@ reduces a position always passes.
 
 import numpy as np
 
-from crossmargin.model.book import STOPPED, crosses, match, reducible, remove, rest, takeable
+from crossmargin.model.book import (
+    STOPPED,
+    crosses,
+    match,
+    price_of_taking,
+    reducible,
+    remove,
+    rest,
+    takeable,
+)
+from crossmargin.model.integers import LARGEST, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import charge, trade
-from crossmargin.model.log import displaced, is_tracing, trace_trade
+from crossmargin.model.log import displaced, displaced_alone, is_tracing, trace_trade
 from crossmargin.model.margin.numbers import free_collateral
 from crossmargin.model.state import (
     ACCEPTED,
     ACCOUNT_STATE,
+    BAD_ACCOUNT,
+    BAD_MESSAGE,
     BAD_PRICE,
     BAD_QUANTITY,
     CANCEL,
@@ -21,6 +33,7 @@ from crossmargin.model.state import (
     FORCED,
     GOOD_TILL_CANCELLED,
     HALTED,
+    LARGEST_ORDER,
     MARGIN_CALL,
     MARKET_ORDER,
     NO_MARGIN,
@@ -51,13 +64,18 @@ def limit_of(book, message):
 
 @kernel
 def _entry_loss(book, ledger, message, limit):
-    """Loss against the mark when an order trades at once at the best price, quote units."""
-    if not crosses(book, message, limit):
-        return 0
+    """Loss against the mark and fees when an order trades as far as it can, quote units.
+
+    What takes is priced level by level, what rests at its own price.
+    """
     market = ledger.markets[message.market]
-    best = book.ladders[message.market].best[1 if message.side > 0 else 0]
-    worse = (2 * best - market.mark) * message.side
-    return max(0, worse) * message.quantity * market.half_unit
+    lots, paid = price_of_taking(book, message, limit) if crosses(book, message, limit) else (0, 0)
+    loss = max(0, (2 * paid - lots * market.mark) * message.side)
+    if message.action != MARKET_ORDER and message.life == GOOD_TILL_CANCELLED:
+        worse = (2 * limit - market.mark) * message.side
+        loss += max(0, worse) * (message.quantity - lots)
+    fee = to_units_up(2 * paid * market.half_unit * market.taker_fee)
+    return loss * market.half_unit + max(0, fee)
 
 
 @kernel(inline=False)
@@ -75,12 +93,28 @@ def has_margin(book, ledger, message, limit):
 
 
 @kernel
-def refusal(book, ledger, message, step):
-    """Reason for which a new order is refused before it meets the book, or `ACCEPTED`."""
-    if message.quantity <= 0:
-        return BAD_QUANTITY
+def _malformation(book, ledger, message):
+    """Reason for which no market could take a new order, or `ACCEPTED`."""
+    if not 0 <= message.account < ledger.lots.shape[0]:
+        return BAD_ACCOUNT
+    if not 0 <= message.market < ledger.lots.shape[1] or message.side * message.side != 1:
+        return BAD_MESSAGE
     if message.action != MARKET_ORDER and not 0 < message.price < book.table.shape[2] << 6:
         return BAD_PRICE
+    market = ledger.markets[message.market]
+    half_price = market.mark if message.action == MARKET_ORDER else 2 * message.price
+    value = np.float64(message.quantity) * half_price * market.half_unit
+    if not 0 < message.quantity <= LARGEST_ORDER or value > LARGEST:
+        return BAD_QUANTITY
+    return ACCEPTED
+
+
+@kernel
+def refusal(book, ledger, message, step):
+    """Reason for which a new order is refused before it meets the book, or `ACCEPTED`."""
+    reason = _malformation(book, ledger, message)
+    if reason != ACCEPTED:
+        return reason
     if ledger.markets[message.market].halted_until > step:
         return HALTED
     account = ledger.accounts[message.account]
@@ -103,9 +137,9 @@ def admitted(book, ledger, message, limit):
             return 0, NOT_REDUCING
     elif message.author_class != FORCED and not has_margin(book, ledger, message, limit):
         return 0, NO_MARGIN
-    if message.flags & POST_ONLY != 0 and takeable(book, message, limit) > 0:
+    if message.flags & POST_ONLY != 0 and takeable(book, message, limit, 1) > 0:
         return 0, WOULD_TAKE
-    if message.life == FILL_OR_KILL and takeable(book, message, limit) < lots:
+    if message.life == FILL_OR_KILL and takeable(book, message, limit, lots) < lots:
         return 0, NOT_FILLABLE
     return lots, ACCEPTED
 
@@ -140,7 +174,7 @@ def sweep(book, ledger, log, message, lots):
             break
         settle(book, ledger, log, step, message.author_class)
         lots -= traded
-    displaced(book, log, np.int64(message.market), message.author_class)
+    displaced_alone(book, log, np.int64(message.market), message.author_class)
     return lots
 
 
@@ -159,20 +193,25 @@ def place(book, ledger, log, message):
     lots = sweep(book, ledger, log, message, lots)
     if lots == 0 or message.action == MARKET_ORDER or message.life != GOOD_TILL_CANCELLED:
         return 0
+    if message.side < 0 and ledger.markets[message.market].kind == SPOT:
+        message.flags |= REDUCE_ONLY  # what rests never sells more than is still held
     slot = rest(book, message, lots)
     if slot < 0:
         log.counters[book.pool[0].reason] += 1
         log.cursor[0].rejected += 1
         return 0
-    displaced(book, log, np.int64(message.market), message.author_class)
+    displaced_alone(book, log, np.int64(message.market), message.author_class)
     return book.pool[0].next_id * SLOTS + slot
 
 
 @kernel
 def is_live(book, handle, account):
     """Tell whether a handle still names a resting order of an account."""
-    order = book.orders[handle & (SLOTS - 1)]
-    return handle > 0 and order.side >= 0 and order.id == handle >> 24 and order.account == account
+    slot = handle & (SLOTS - 1)
+    if handle <= 0 or slot >= book.orders.shape[0]:
+        return False
+    order = book.orders[slot]
+    return order.side >= 0 and order.id == handle >> 24 and order.account == account
 
 
 @kernel
@@ -186,7 +225,8 @@ def cancel(book, log, message):
     market = np.int64(book.orders[slot].market)
     author_class = message.author_class
     remove(book, slot)
-    displaced(book, log, market, WITHDRAWAL if author_class == REFILL else author_class)
+    author_class = WITHDRAWAL if author_class == REFILL else author_class
+    displaced_alone(book, log, market, author_class)
     return True
 
 

@@ -4,6 +4,7 @@ It knows nothing of Mesa, so a branch copies arrays and shares the log: what is 
 state alone.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crossmargin.model.compiling import warm
 from crossmargin.model.errors import ConservationError, StateError
 from crossmargin.model.ledger import residuals
 from crossmargin.model.log import is_full
@@ -64,7 +66,11 @@ class World:
     def program(self) -> Array:
         """(n_parts,) int64, machine addresses; made, compiling what is missing, on first use."""
         if self._program is None:
-            addresses = [address_of(part.kernel, self.state) for part in self.parts]
+            warm(self.parts, announce)
+            addresses = [
+                address_of(part.kernel, self.state) if part.is_compiled else 0
+                for part in self.parts
+            ]
             self._program = np.array(addresses, np.int64)
         return self._program
 
@@ -167,6 +173,11 @@ class World:
         )
 
 
+def announce(line: str) -> None:
+    """Say on standard error what takes time."""
+    print(f"crossmargin: {line}", file=sys.stderr, flush=True)
+
+
 def _arrays(group: Any) -> Iterator[Array]:
     for member in group:
         if isinstance(member, tuple):
@@ -180,15 +191,14 @@ def copy_state(state: State) -> State:
 
     An array that stands in two groups, as positions do, is copied once and shared as before.
     """
-    copies = {id(getattr(state.log, c)): np.zeros_like(getattr(state.log, c)) for c in CHUNKS}
+    chunks = [getattr(state.log, chunk) for chunk in CHUNKS]
+    copies = {id(chunk): np.zeros(chunk.shape, chunk.dtype) for chunk in chunks}
     for array in _arrays(state):
         if id(array) not in copies:
             copies[id(array)] = array.copy()
 
     def rebuilt(group: Any) -> Any:
-        members = (
-            rebuilt(m) if isinstance(m, tuple) else copies[id(m)] for m in group
-        )
+        members = (rebuilt(m) if isinstance(m, tuple) else copies[id(m)] for m in group)
         return type(group)(*members)
 
     return rebuilt(state)  # type: ignore[no-any-return]

@@ -125,3 +125,11 @@ def health(account):
     if account.maintenance_requirement == 0:
         return np.inf if account.maintenance_equity >= 0 else -np.inf
     return account.maintenance_equity / account.maintenance_requirement
+
+
+@kernel(python=True)
+def measure_all(ledger, book):
+    """Renew the margin numbers of every row."""
+    for row in range(ledger.accounts.shape[0]):
+        measure(ledger, book, row)
+    return 0

@@ -1,0 +1,268 @@
+r"""Market makers who quote around a reservation price, and withdraw under stress.
+
+Avellaneda and Stoikov's quotes, free of scale. Lengths are measured in the base half-spread
+:math:`b = 1/k`, a fraction of the price, and inventory in clips, the mean order of a level
+(`depth / levels`), so that the paper's :math:`k` is one. The paper's risk aversion follows from
+`skew`, the number of base half-spreads by which the reservation price moves when inventory is at
+its limit of :math:`n` clips, in calm volatility :math:`\sigma_0` over the horizon :math:`\tau_0`:
+
+.. math:: \gamma = \mathrm{skew} / (n (\sigma_0 / b)^2 \tau_0)
+
+The variance that enters is :math:`(\sigma / b)^2 \tau` with the volatility of now and a
+:math:`\tau` no shorter than a block, so that quotes widen and lean more as volatility rises.
+In units of money the risk aversion is :math:`\gamma / (b \cdot \mathrm{price} \cdot
+\mathrm{clip})`.
+
+Size shrinks with the margin that positions leave free; beyond the inventory limit one side is
+quoted; a maker whose volatility, inventory or health crosses a limit cancels everything in all
+its markets and comes back after a pause. In spot markets neutral inventory is the limit itself,
+which makers should hold at the start. Between rounds of liquidation only makers act whose latency
+has passed.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from crossmargin.agents.maker_numbers import (
+    P,
+    Parameters,
+    T,
+    Traits,
+    capital_share,
+    full_units,
+    inventory_pressure,
+    is_low,
+    spread_and_shift,
+    strain,
+    volatility,
+)
+from crossmargin.agents.quoting import Wanted, acts_on, fair_half, renew
+from crossmargin.model.draws import ARRIVE, uniforms
+from crossmargin.model.inbox import arrival
+from crossmargin.model.integers import to_units
+from crossmargin.model.kernel import kernel
+from crossmargin.model.state import MARGIN_CALL, POST_ONLY, REFILL, SPOT
+from crossmargin.model.trading import SLOTS as HANDLE_SLOTS
+from crossmargin.model.trading import is_live
+
+__all__ = ["KERNEL", "PHASE", "P", "Parameters", "T", "Traits", "messages_needed", "slots_needed"]
+
+PHASE = "decisions"
+AUTHOR_CLASS = REFILL
+
+#: Places in memory: step from which it quotes again, inventory over limit when it withdrew, and
+#: whether its health was too low when last looked at.
+RETURN, WORST, LOW = 0, 1, 2
+
+
+class Plan(NamedTuple):
+    """What a maker wants in one market; prices in half ticks."""
+
+    market: int
+    place: int  # of its first handle in this market: bids by level, then asks
+    reservation: float
+    half_spread: float
+    pressure: float  # inventory over its limit, signed
+    full: float  # depth, quote units
+    share: float  # of the depth that capital allows
+    moment: int  # of arrival
+
+
+def slots_needed(numbers: Parameters, n_markets: int) -> int:
+    """Handles a maker needs: one a level and side of each market."""
+    return 2 * int(numbers.levels) * n_markets
+
+
+def messages_needed(numbers: Parameters, n_markets: int) -> int:
+    """Most messages that a maker sends in a step: each handle once."""
+    return slots_needed(numbers, n_markets)
+
+
+@kernel
+def is_alarmed(state, part, row):
+    """Tell whether a limit is crossed now.
+
+    Inventory alarms again only when it has grown, low health only when it was well before: a
+    maker that comes back to the same trouble quotes what reduces it.
+    """
+    params, memory = state.params[part], state.crowd.memory[row]
+    inventory, sigma = strain(state, part, row)
+    has_grown = inventory > max(params[P.inventory_stop], memory[WORST])
+    if inventory < 1.0:
+        memory[WORST] = 0.0
+    elif has_grown:
+        memory[WORST] = inventory
+    has_sunk = is_low(state, part, row) and memory[LOW] == 0.0
+    memory[LOW] = 1.0 if is_low(state, part, row) else 0.0
+    if state.ledger.accounts[row].state > MARGIN_CALL:
+        return True
+    return has_grown or has_sunk or sigma > params[P.volatility_stop]
+
+
+@kernel
+def stays_out(state, part, row, step):
+    """Tell whether a maker is withdrawn, and withdraw it for a pause when a limit is crossed."""
+    memory = state.crowd.memory[row]
+    if step < memory[RETURN]:
+        return True
+    if not is_alarmed(state, part, row):
+        return False
+    memory[RETURN] = step + math.ceil(state.params[part, P.pause] / state.clock[0].block_seconds)
+    return True
+
+
+@kernel
+def side_units(state, row, plan, side, tick):
+    """Notional to show on a side, quote units: what capital allows, or what closes inventory."""
+    if plan.pressure * side >= 1.0:
+        return 0.0
+    m = state.ledger.markets[plan.market]
+    lots = state.ledger.lots[row, plan.market]
+    held = min(plan.full, 2.0 * tick * abs(lots) * m.half_unit)
+    if m.kind == SPOT and side < 0:
+        return held
+    if m.kind != SPOT and lots * side < 0:
+        return max(held, plan.full * plan.share)
+    return plan.full * plan.share
+
+
+@kernel
+def best_tick(state, part, plan, side):
+    """Price of the first level of a side, ticks; a post-only quote slides behind the other side."""
+    best = state.book.ladders[plan.market].best
+    tick = 0.5 * (plan.reservation - side * plan.half_spread)
+    tick = math.floor(tick) if side > 0 else math.ceil(tick)
+    if state.params[part, P.post_only] != 0.0:
+        tick = min(tick, best[1] - 1) if side > 0 else max(tick, best[0] + 1)
+    return np.int64(tick)
+
+
+@kernel
+def quote_side(state, part, row, plan, side):
+    """Renew the levels of a side; returns messages sent."""
+    params, m = state.params[part], state.ledger.markets[plan.market]
+    levels, growth = int(params[P.levels]), params[P.growth]
+    flags = POST_ONLY if params[P.post_only] != 0.0 else 0
+    best = best_tick(state, part, plan, side)
+    units = side_units(state, row, plan, side, best)
+    weight, total = 1.0, 0.0
+    for _ in range(levels):
+        total += weight
+        weight *= growth
+    sent, weight = 0, units / total
+    place = plan.place if side > 0 else plan.place + levels
+    for i in range(levels):
+        away = np.int64(0.5 * i * params[P.spacing] * plan.half_spread)
+        tick = best - side * away
+        lots = to_units(weight / (2.0 * tick * m.half_unit)) if tick > 0 else 0
+        slack = 0.5 * params[P.tolerance] * plan.half_spread
+        order = (plan.market, side, tick, lots, flags)
+        want = Wanted(*order, slack, params[P.refill], plan.moment, AUTHOR_CLASS)
+        sent += renew(state, row, place + i, want)
+        weight *= growth
+    return sent
+
+
+@kernel
+def meets_own_ask(state, part, row, plan):
+    """Tell whether the new bid would meet an ask of its own that still rests."""
+    levels = int(state.params[part, P.levels])
+    tick = best_tick(state, part, plan, 1)
+    for place in range(plan.place + levels, plan.place + 2 * levels):
+        handle = state.crowd.handles[place]
+        price = state.book.orders[handle & (HANDLE_SLOTS - 1)].price
+        if price <= tick and is_live(state.book, handle, row):
+            return True
+    return False
+
+
+@kernel
+def quote_market(state, part, row, plan):
+    """Renew both sides; the side that the price moves away from goes first."""
+    side = -1 if meets_own_ask(state, part, row, plan) else 1
+    sent = quote_side(state, part, row, plan, side)
+    return sent + quote_side(state, part, row, plan, -side)
+
+
+@kernel
+def plan_of(state, part, row, market, place):
+    """What a maker wants in a market, if it stays in; its capital and arrival come later."""
+    fair = fair_half(state, market, state.params[part, P.index_weight])
+    pressure = inventory_pressure(state, part, row, market)
+    half_spread, shift = spread_and_shift(
+        state.params[part],
+        pressure,
+        volatility(state, part, market),
+        state.crowd.traits[row, T.aversion],
+        state.clock[0].block_seconds,
+    )
+    unit = state.params[part, P.base_half_spread] * fair
+    return fair + shift * unit, half_spread * unit, pressure
+
+
+@kernel
+def withdraw(state, part, row, moment):
+    """Cancel everything that rests; returns messages sent."""
+    handles, size = state.crowd.handles, state.parts[part].slots
+    first = state.parts[part].first_slot + (row - state.parts[part].first) * size
+    sent = 0
+    for place in range(first, first + size):
+        if is_live(state.book, handles[place], row):
+            market = state.book.orders[handles[place] & (HANDLE_SLOTS - 1)].market
+            want = Wanted(np.int64(market), 1, 0, 0, 0, 0.0, 0.0, moment, AUTHOR_CLASS)
+            sent += renew(state, row, place, want)
+    return sent
+
+
+@kernel
+def quote(state, part, row, moment, step):
+    """Quote every market of a maker that are open; returns messages sent."""
+    share, full = capital_share(state, part, row), full_units(state, part, row)
+    size = 2 * int(state.params[part, P.levels])
+    first = state.parts[part].first_slot
+    place = first + (row - state.parts[part].first) * state.parts[part].slots
+    sent = 0
+    for m in range(state.ledger.markets.shape[0]):
+        if not acts_on(state.parts[part], m):
+            continue
+        reservation, half_spread, pressure = plan_of(state, part, row, m, place)
+        if reservation > 0.0 and state.ledger.markets[m].halted_until <= step:
+            plan = Plan(m, place, reservation, half_spread, pressure, full, share, moment)
+            sent += quote_market(state, part, row, plan)
+        place += size
+    return sent
+
+
+@kernel
+def is_in_time(state, part, latency):
+    """Tell whether a maker can act now: between rounds, only when its latency has passed."""
+    if state.parts[part].after_forced == 0:
+        return True
+    rounds = max(1, state.ledger.venue[0].rounds)
+    passed = (state.clock[0].round + 1) * state.clock[0].block_seconds / rounds
+    return latency <= passed
+
+
+@kernel
+def decide(state, part, step):
+    """Let every maker quote or withdraw; returns messages sent."""
+    first, clock = state.parts[part].first, state.clock[0]
+    block = 0 if state.parts[part].after_forced == 0 else clock.round + 1
+    sent = 0
+    for row in range(first, first + state.parts[part].count):
+        latency = state.crowd.traits[row, T.latency]
+        if not is_in_time(state, part, latency):
+            continue
+        key = state.ledger.accounts[row].key
+        uniform = uniforms(clock.seed, key, ARRIVE, step, block)[0]
+        moment = arrival(uniform, latency, clock.block_seconds)
+        if stays_out(state, part, row, step):
+            sent += withdraw(state, part, row, moment)
+        else:
+            sent += quote(state, part, row, moment, step)
+    return sent
+
+
+KERNEL = decide

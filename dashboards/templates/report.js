@@ -1,0 +1,24 @@
+"use strict";
+(function () {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const isNarrow = window.matchMedia("(max-width: 520px)").matches;
+  const config = Object.assign({}, figures.config, isNarrow ? {displayModeBar: false} : {});
+  for (const [id, figure] of Object.entries(figures.charts)) {
+    const place = document.getElementById(id);
+    if (isNarrow) { fit(figure.layout, place); }
+    Plotly.newPlot(place, figure.data, figure.layout, config).then(function () {
+      place.querySelectorAll("svg").forEach(function (svg) { svg.setAttribute("aria-hidden", "true"); });
+    });
+  }
+  window.addEventListener("beforeprint", function () {
+    document.querySelectorAll(".chart").forEach(function (place) { Plotly.Plots.resize(place); });
+  });
+  function fit(layout, place) {
+    layout.dragmode = false;
+    (layout.annotations || []).forEach(function (a) { a.font = Object.assign({}, a.font, {size: 9}); });
+    if (layout.yaxis && layout.yaxis.scaleanchor) {
+      layout.height = 1.1 * place.clientWidth;
+      place.style.height = layout.height + "px";
+    }
+  }
+})();

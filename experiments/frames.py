@@ -1,0 +1,205 @@
+"""Tidy tables of a run: from rows of integers to natural units, the one edge of results.
+
+Prices are quote per base, quantities base, money quote, times seconds since the start.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from crossmargin.model.state import (
+    CLASSES,
+    EVENTS,
+    FIRST_SETTLEMENT,
+    HEALTH_BINS,
+    SPOT,
+    STATES,
+    SYSTEM_ROWS,
+    Array,
+)
+from crossmargin.model.world import World
+
+Floats = NDArray[np.float64]
+
+
+class Units:
+    """Factors from the integers of a world to natural units, by row of a market."""
+
+    def __init__(self, world: World) -> None:
+        markets = world.state.ledger.markets
+        self.quote = 10.0 ** -int(world.state.ledger.assets["decimals"][0])
+        self.half_tick: Floats = markets["tick"] / 2
+        self.lot: Floats = markets["lot"].copy()
+        self.block = float(world.state.clock["block_seconds"][0])
+        self.names = np.array([*world.names.markets, ""], dtype=object)
+
+    def price(self, half_prices: Array, markets: Array) -> Floats:
+        """Prices of half ticks; a market of -1 gives NaN."""
+        known = np.where(markets < 0, np.nan, self.half_tick[markets])
+        return np.asarray(half_prices * known)
+
+    def base(self, lots: Array, markets: Array) -> Floats:
+        """Base quantities of lots."""
+        return np.asarray(lots * np.where(markets < 0, 0.0, self.lot[markets]))
+
+
+def series(world: World) -> pd.DataFrame:
+    """One row a step and market: prices, depth, open interest, trading."""
+    rows, units = world.rows("market_rows").reshape(-1), Units(world)
+    m = rows["market"]
+    half, n = units.half_tick[m], len(world.names.markets)
+    frame = {
+        "step": rows["step"],
+        "seconds": rows["step"] * units.block,
+        "market": _words(units.names, m),
+    }
+    for name in ("mid", "mark", "index"):
+        frame[name] = rows[name] * half
+    frame["reference"] = rows["reference"]
+    for name in ("bid", "ask", "last"):
+        frame[name] = np.where(rows[name] > 0, 2.0 * rows[name] * half, np.nan)
+    for name in ("depth_bid", "depth_ask", "open_interest"):
+        frame[name] = units.base(rows[name], m)
+    frame["volume"] = units.base(_increments(rows["volume"], n), m)
+    frame["trades"] = _increments(rows["trades"], n)
+    frame["forced_volume"] = units.base(rows["forced_volume"], m)
+    frame["funding_rate"] = rows["funding_rate"]
+    frame["halted"] = rows["halted"] > 0
+    return pd.DataFrame(frame)
+
+
+def _increments(totals: Array, n: int) -> Array:
+    """Increase a step of running totals whose rows repeat every n."""
+    table = totals.reshape(-1, n)
+    return np.diff(table, axis=0, prepend=np.zeros((1, n), table.dtype)).reshape(-1)
+
+
+def _words(names: NDArray[np.object_], places: Array) -> pd.Categorical:
+    used = [str(name) for name in names]
+    return pd.Categorical.from_codes(np.where(places < 0, len(used) - 1, places), used)
+
+
+def system(world: World) -> pd.DataFrame:
+    """One row a step for the venue as a whole: equity, fund, losses, health of accounts."""
+    rows, units = world.rows("system_rows"), Units(world)
+    frame = {"step": rows["step"], "seconds": rows["step"] * units.block}
+    money = ("equity", "insurance", "backstop", "bad_debt", "adl_notional", "socialised")
+    for name in (*money, "liquidated_notional"):
+        frame[name] = rows[name] * units.quote
+    for name in ("liquidatable", "bankrupt", "rounds"):
+        frame[name] = rows[name]
+    for name in ("messages", "fills"):
+        frame[name] = _increments(rows[name], 1)
+    for b in range(HEALTH_BINS):
+        frame[f"health_{b}"] = rows["health"][:, b]
+    return pd.DataFrame(frame)
+
+
+def events(world: World) -> pd.DataFrame:
+    """The append-only log: who did what to whom, caused by which event."""
+    rows, units = world.rows("events"), Units(world)
+    m = rows["market"]
+    return pd.DataFrame(
+        {
+            "id": rows["id"],
+            "parent": rows["parent"],
+            "step": rows["step"],
+            "seconds": rows["step"] * units.block,
+            "round": rows["round"],
+            "kind": pd.Categorical.from_codes(rows["kind"], list(EVENTS)),
+            "author_class": pd.Categorical.from_codes(rows["author_class"], list(CLASSES)),
+            "account": rows["account"],
+            "other": rows["other"],
+            "market": _words(units.names, m),
+            "price": units.price(rows["price"], m),
+            "quantity": units.base(rows["quantity"], m),
+            "amount": rows["amount"] * units.quote,
+            "shift": units.price(rows["shift"], m),
+        }
+    )
+
+
+def liquidations(world: World) -> pd.DataFrame:
+    """One row a forced closing, with what it cost."""
+    rows, units = world.rows("liquidations"), Units(world)
+    m = rows["market"]
+    frame = {
+        "event": rows["event"],
+        "step": rows["step"],
+        "seconds": rows["step"] * units.block,
+        "round": rows["round"],
+        "account": rows["account"],
+        "market": _words(units.names, m),
+        "kind": pd.Categorical.from_codes(rows["kind"], list(EVENTS)),
+        "delay_seconds": rows["delay"] * units.block,
+        "quantity": units.base(rows["quantity"], m),
+        "mark": units.price(rows["mark"], m),
+    }
+    for name in ("notional", "slippage", "in_profit", "penalty", "equity", "deficit"):
+        frame[name] = rows[name] * units.quote
+    return pd.DataFrame(frame)
+
+
+def _populations(world: World) -> list[str]:
+    """Population of every row; system rows have a name of their own."""
+    accounts = world.state.ledger.accounts
+    settlement = [
+        n
+        for n, m in zip(world.names.markets, world.state.ledger.markets, strict=True)
+        if m["kind"] != SPOT
+    ]
+    system_names = [*SYSTEM_ROWS, *(f"settlement {name}" for name in settlement)]
+    assert len(system_names) == FIRST_SETTLEMENT + len(settlement)
+    own = [world.names.populations[p] for p in accounts["population"][len(system_names) :]]
+    return [*system_names, *own]
+
+
+def accounts(world: World, start: Array) -> pd.DataFrame:
+    """One row an account at the end: numbers, positions, balances, exact price gains by class.
+
+    Parameters
+    ----------
+    start : (n_accounts,) int64
+        Equity at step 0, quote units.
+    """
+    ledger, units = world.state.ledger, Units(world)
+    rows = ledger.accounts
+    required = rows["maintenance_requirement"]
+    ratio = np.divide(
+        rows["maintenance_equity"], required, out=np.full(len(rows), np.nan), where=required > 0
+    )
+    frame = {
+        "account": np.arange(len(rows)),
+        "owner": rows["owner"],
+        "population": pd.Categorical(_populations(world)),
+        "index": rows["index"],
+        "mode": pd.Categorical(np.where(rows["only_market"] < 0, "cross", "isolated")),
+        "state": pd.Categorical.from_codes(rows["state"], list(STATES)),
+        "equity_start": start * units.quote,
+        "equity": rows["equity"] * units.quote,
+        "initial_requirement": rows["initial_requirement"] * units.quote,
+        "maintenance_requirement": required * units.quote,
+        "health": ratio,
+        "deposited": rows["deposited"] * units.quote,
+        "liquidations": rows["liquidations"],
+    }
+    for m, name in enumerate(world.names.markets):
+        frame[f"position:{name}"] = ledger.lots[:, m] * units.lot[m]
+    for a, name in enumerate(world.names.assets):
+        frame[f"balance:{name}"] = ledger.balances[:, a] / 10.0 ** int(ledger.assets[a]["decimals"])
+    gains = class_gains(world)
+    for c, name in enumerate(CLASSES):
+        frame[f"pnl:{name}"] = gains[:, c] * units.quote
+    return pd.DataFrame(frame)
+
+
+def class_gains(world: World) -> NDArray[np.int64]:
+    """Exact gain of every account from price displacements, by author class, quote units.
+
+    (n_accounts, n_classes) int64: the class ledger closed at the present mid,
+    `by_class + lots * shift`, summed over markets.
+    """
+    log, ledger = world.state.log, world.state.ledger
+    open_part = ledger.lots[:, :, None] * log.shift[None, :, :]
+    weights = ledger.markets["half_unit"][None, :, None]
+    return np.asarray(((log.by_class + open_part) * weights).sum(axis=1))

@@ -1,0 +1,136 @@
+"""The Mesa face of a market: a `mesa.Model` over a world.
+
+An agent is a row; Mesa's agent sets, data collector and batch runner work on views of rows. Blocks
+between two of Mesa's own events run in one compiled call.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import mesa
+
+from crossmargin.agents.agentset import Rows, solo_set
+from crossmargin.agents.trader import Trader
+from crossmargin.experiments.branching import copy_events, restart_steps
+from crossmargin.experiments.load import load_scenario
+from crossmargin.experiments.run import begin
+from crossmargin.experiments.schema import Scenario
+from crossmargin.model.errors import ParameterError
+from crossmargin.model.world import World
+
+
+class Market(mesa.Model):  # type: ignore[misc]
+    """A cross-margin market as a Mesa model.
+
+    Parameters
+    ----------
+    scenario : str, Path, Scenario or mapping
+        Built-in name, TOML file, or the scenario itself.
+    seed, rng : int, optional
+        Of all draws of the market; `rng` is Mesa's name for it. 0 by default; give one of them.
+    overrides : mapping, optional
+        Dotted paths of the scenario to values.
+
+    Examples
+    --------
+    >>> import crossmargin as xm
+    >>> market = xm.Market("calm", seed=1)
+    >>> market.run_for(10)
+    >>> market.steps, set(market.audit().values())
+    (10, {0})
+    """
+
+    def __init__(
+        self,
+        scenario: str | Path | Scenario | Mapping[str, Any] = "calm",
+        *,
+        seed: int | None = None,
+        rng: int | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        if seed is not None and rng is not None:
+            raise ParameterError("give seed or rng, not both")
+        number = seed if seed is not None else rng if rng is not None else 0
+        super().__init__(rng=int(number))
+        self.seed = int(number)
+        world, self.start = begin(load_scenario(scenario, overrides), self.seed)
+        self._adopt(world)
+
+    def _adopt(self, world: World) -> None:
+        self.world = world
+        self._scenario = world.scenario
+        attach(self)
+
+    @property
+    def scenario(self) -> Scenario:
+        """Scenario of this market, frozen."""
+        return self._scenario  # type: ignore[no-any-return]
+
+    @scenario.setter
+    def scenario(self, value: Any) -> None:
+        """Mesa sets a scenario of its own kind, which this market does not use."""
+        self._scenario = value
+
+    @property
+    def agents(self) -> Rows:
+        """Every account of every population as a Mesa agent, made when looked at."""
+        return Rows(self)
+
+    @property
+    def solo(self) -> Any:
+        """Agents whose behaviour is written in Python."""
+        return solo_set(self)
+
+    def trader(self, row: int) -> Trader:
+        """View of a row."""
+        return Trader.view(self, row)
+
+    def step(self) -> None:
+        """Run one block."""
+        self.world.run(1)
+
+    def run_for(self, duration: float) -> None:
+        """Run some blocks; those between two of Mesa's events run in one compiled call."""
+        end = self.time + duration
+        self._default_schedule.stop()
+        while self.time < end:
+            ahead = [] if self._event_list.is_empty() else self._event_list.peek_ahead(1)
+            until = min(end, ahead[0].time) if ahead else end
+            blocks = math.floor(until) - math.floor(self.time)  # a block runs before its events
+            if blocks:
+                self.world.run(blocks)
+                self.steps += blocks
+            self._fire_events(until)
+        restart_steps(self)
+
+    def _fire_events(self, until: float) -> None:
+        self.time = until
+        while not self._event_list.is_empty():
+            event = self._event_list.peek_ahead(1)[0]
+            if event.time > until:
+                return
+            self._event_list.pop_event().execute()
+
+    def audit(self) -> dict[str, int]:
+        """Residuals of the books, all 0; raises `ConservationError` when one is not."""
+        return self.world.audit()
+
+    def branch(self) -> Self:
+        """Fork of this market that shares its past and not its future.
+
+        Pending events bound to this market or to its agents go along, bound to the fork.
+
+        Raises
+        ------
+        StateError
+            When a pending event is bound to anything else: it would act on this market.
+        """
+        child = type(self).__new__(type(self))
+        mesa.Model.__init__(child, rng=self.seed)
+        child.seed, child.start = self.seed, self.start
+        child._adopt(self.world.fork())
+        child.steps = self.steps
+        copy_events(self, child)
+        return child

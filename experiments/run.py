@@ -1,0 +1,247 @@
+"""A run: a scenario, a seed, what came out, and its folder on disk."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from crossmargin.experiments import frames
+from crossmargin.experiments.build import build
+from crossmargin.experiments.load import load_scenario
+from crossmargin.experiments.schema import Scenario
+from crossmargin.model.errors import ParameterError
+from crossmargin.model.margin.numbers import measure_all
+from crossmargin.model.state import INSURANCE, REASONS, SPOT, Array
+from crossmargin.model.world import World
+
+if TYPE_CHECKING:
+    from crossmargin.model.contagion.face import Contagion
+
+#: Tables of a run, by the name of their file.
+TABLES = ("series", "system", "events", "liquidations", "accounts")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a scenario did with one seed.
+
+    Attributes
+    ----------
+    scenario : Scenario
+    seed, steps : int
+    world : World
+        The market at the end.
+    start : (n_accounts,) int64
+        Equity at step 0, quote units.
+    wall : dict
+        Seconds spent, by what.
+    """
+
+    scenario: Scenario
+    seed: int
+    steps: int
+    world: World
+    start: Array
+    wall: dict[str, float] = field(default_factory=dict)
+
+    @functools.cached_property
+    def series(self) -> pd.DataFrame:
+        """One row a step and market; see `frames.series`."""
+        return frames.series(self.world)
+
+    @functools.cached_property
+    def system(self) -> pd.DataFrame:
+        """One row a step for the venue; see `frames.system`."""
+        return frames.system(self.world)
+
+    @functools.cached_property
+    def events(self) -> pd.DataFrame:
+        """The log of forced orders and transfers; see `frames.events`."""
+        return frames.events(self.world)
+
+    @functools.cached_property
+    def liquidations(self) -> pd.DataFrame:
+        """One row a forced closing; see `frames.liquidations`."""
+        return frames.liquidations(self.world)
+
+    @functools.cached_property
+    def accounts(self) -> pd.DataFrame:
+        """One row an account; see `frames.accounts`."""
+        return frames.accounts(self.world, self.start)
+
+    @functools.cached_property
+    def contagion(self) -> "Contagion":
+        """Who brought down whom: graph, cascade, spreaders and losers."""
+        from crossmargin.model.contagion.face import Contagion
+
+        return Contagion(self.world)
+
+    @functools.cached_property
+    def summary(self) -> dict[str, Any]:
+        """Headline numbers; money in quote, residuals as integers."""
+        return summarise(self)
+
+    def save(self, folder: str | Path, *, report: bool = False) -> Path:
+        """Write the tables, `run.json` and, if asked, `report.html` to a folder."""
+        from crossmargin.experiments.store import save
+
+        return save(self, Path(folder), report=report)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{name}</th><td>{value:,.6g}</td></tr>"
+            for name, value in self.summary.items()
+            if isinstance(value, int | float)
+        )
+        return f"<b>{self.scenario.name}</b>, seed {self.seed}<table>{rows}</table>"
+
+
+def summarise(run: Run) -> dict[str, Any]:
+    """Headline numbers of a run."""
+    world = run.world
+    venue, cursor = world.state.ledger.venue[0], world.state.log.cursor[0]
+    one = 10.0 ** -int(world.state.ledger.assets["decimals"][0])
+    rows = world.rows("liquidations")
+    rejected = {
+        name: int(n)
+        for name, n in zip(REASONS, world.state.log.counters, strict=True)
+        if n and name != "accepted"
+    }
+    return {
+        "steps": world.step,
+        "messages": int(cursor["messages"]),
+        "fills": int(cursor["fills"]),
+        "orders_rejected": int(cursor["rejected"]),
+        "rejected_by_reason": rejected,
+        "liquidations": len(rows),
+        "liquidated_accounts": len(np.unique(rows["account"])),
+        "liquidated_notional": float(venue["liquidated_notional"] * one),
+        "penalties": float(venue["penalties"] * one),
+        "bad_debt": float(venue["bad_debt"] * one),
+        "insurance_start": float(run.start[INSURANCE] * one),
+        "insurance_end": float(world.state.ledger.balances[INSURANCE, 0] * one),
+        "insurance_least": float(venue["min_fund"] * one),
+        "adl_notional": float(venue["adl_notional"] * one),
+        "socialised_loss": float(venue["socialised"] * one),
+        "markets": _market_summary(run),
+        "residuals": world.residuals(),
+    }
+
+
+def _market_summary(run: Run) -> dict[str, dict[str, float]]:
+    found = {}
+    for name, rows in run.series.groupby("market", observed=True):
+        mark = rows["mark"].to_numpy()
+        found[str(name)] = {
+            "first": float(mark[0]),
+            "last": float(mark[-1]),
+            "lowest": float(mark.min()),
+            "highest": float(mark.max()),
+            "largest_fall": float((1.0 - mark / np.maximum.accumulate(mark)).max()),
+            "volume": float(rows["volume"].sum()),
+            "open_interest_first": float(rows["open_interest"].iloc[0]),
+            "open_interest_last": float(rows["open_interest"].iloc[-1]),
+        }
+    return found
+
+
+def begin(scenario: Scenario, seed: int) -> tuple[World, Array]:
+    """World of a scenario and the equity of every row at step 0, quote units."""
+    world = build(scenario, seed)
+    measure_all(world.state.ledger, world.state.book)
+    return world, world.state.ledger.accounts["equity"].copy()
+
+
+def simulate(
+    scenario: str | Path | Scenario | Mapping[str, Any],
+    *,
+    seed: int | None = None,
+    steps: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    audit: bool = False,
+    profile: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Run:
+    """Run a scenario from its start.
+
+    Parameters
+    ----------
+    scenario : str, Path, Scenario or mapping
+        Built-in name, TOML file, or the scenario itself.
+    seed : int, optional
+        Of all random draws; 0 by default. The same seed gives the same run bit for bit.
+    steps : int, optional
+        Blocks to run; the scenario's own by default.
+    overrides : mapping, optional
+        Dotted paths to values: `{"venue.insurance": 0}`.
+    audit : bool
+        Check conservation after every block.
+    profile : bool
+        Time the phases; the loop then goes part by part.
+    progress : callable, optional
+        Called now and then with the number of blocks done.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ScenarioError, ParameterError
+        When the scenario cannot be used as given.
+
+    Examples
+    --------
+    >>> import crossmargin as xm
+    >>> run = xm.simulate("calm", seed=7, steps=20)
+    >>> run.summary["steps"], set(run.summary["residuals"].values())
+    (20, {0})
+    """
+    changes = dict(overrides or {})
+    if steps is not None:
+        changes["run.steps"] = steps
+    found = load_scenario(scenario, changes)
+    seed = 0 if seed is None else _checked_seed(seed)
+    began = perf_counter()
+    world, start = begin(found, seed)
+    built = perf_counter()
+    _ = world.program
+    compiled = perf_counter()
+    _advance(world, found.run.steps, audit, profile, progress)
+    wall = {
+        "build": built - began,
+        "compile": compiled - built,
+        "run": perf_counter() - compiled,
+    }
+    return Run(found, seed, found.run.steps, world, start, wall | _named(world.seconds))
+
+
+def _named(seconds: dict[str, float]) -> dict[str, float]:
+    return {f"phase {name}": value for name, value in seconds.items()}
+
+
+def _checked_seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise ParameterError(f"seed = {seed!r}: must be a whole number")
+    return int(seed)
+
+
+def _advance(
+    world: World, steps: int, audit: bool, profile: bool, progress: Callable[[int], None] | None
+) -> None:
+    chunk = steps if progress is None else max(1, min(steps // 100, 200))
+    while world.step < steps:
+        world.run(min(chunk, steps - world.step), audit=audit, profile=profile)
+        if progress is not None:
+            progress(world.step)
+
+
+def perpetuals(run: Run) -> list[str]:
+    """Names of the perpetual markets of a run."""
+    kinds = run.world.state.ledger.markets["kind"]
+    return [n for n, kind in zip(run.world.names.markets, kinds, strict=True) if kind != SPOT]

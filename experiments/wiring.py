@@ -1,0 +1,190 @@
+"""The program of a scenario: which parts run, in which order, on what.
+
+The order of the phases is data (`PHASES`); within the liquidation phase the parts from the queue
+to the round make one round, which the compiled loop repeats while forced orders are sent.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossmargin.experiments.load import part_numbers, read_numbers
+from crossmargin.experiments.schema import Population, Scenario
+from crossmargin.model.errors import ParameterError
+from crossmargin.model.parts import NoNumbers, Numbers, Part, find_part, row_of
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the program before rows and places are known."""
+
+    part: Part
+    numbers: Numbers
+    key: str
+    population: str | None = None
+    market: int = -1
+    underlying: int = -1
+    after_forced: bool = False
+    solo: type | None = None
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a population is: a part with its numbers and traits, or a class written in Python."""
+
+    part: Part | None
+    numbers: Numbers
+    traits: Numbers | None
+    solo: type | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def part_tables(scenario: Scenario) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every table of a scenario that names a part, populations left out, with its key."""
+    for underlying in scenario.underlying:
+        yield f"underlying.{underlying.name}.path", underlying.path
+    venue = scenario.venue
+    for name in ("oracle", "circuit_breaker", "mark", "funding", "interest"):
+        table = getattr(venue, name)
+        if table is not None:
+            yield f"venue.{name}", table
+    yield "venue.queue", venue.queue
+    for i, table in enumerate(venue.waterfall):
+        yield f"venue.waterfall.{i}", table
+    for i, table in enumerate(scenario.shock):
+        yield f"shock.{i}", _without_names(table)
+
+
+def _without_names(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key not in ("market", "underlying")}
+
+
+def population_numbers(population: Population) -> Behaviour:
+    """Part or class of a population with its numbers, checked.
+
+    Raises
+    ------
+    ParameterError
+        With the key, the value and what is allowed.
+    """
+    where = f"population.{population.name}"
+    if ":" in population.kind:
+        return Behaviour(
+            None, NoNumbers(), None, _solo_class(where, population.kind), population.behaviour
+        )
+    table = {"kind": population.kind, **population.behaviour}
+    try:
+        part, numbers = part_numbers(table, f"{where}.behaviour")
+    except ParameterError as error:
+        raise ParameterError(str(error).replace("behaviour.kind", "kind", 1)) from None
+    module = importlib.import_module(part.kernel.__module__)
+    record = getattr(module, "Traits", NoNumbers)
+    return Behaviour(part, numbers, read_numbers(record, population.traits, f"{where}.traits"))
+
+
+def _solo_class(where: str, kind: str) -> type:
+    module, _, name = kind.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+    except (ImportError, AttributeError) as error:
+        raise ParameterError(f"{where}.kind = {kind!r}: {error}") from None
+
+
+def _plain(name: str, key: str = "", **places: Any) -> Entry:
+    part = find_part(name)
+    return Entry(part, part.parameters(), key or name, **places)
+
+
+def _tabled(key: str, table: Mapping[str, Any], **places: Any) -> Entry:
+    part, numbers = part_numbers(table, key)
+    return Entry(part, numbers, key, **places)
+
+
+def _crowds(scenario: Scenario, phase: str) -> Iterator[Entry]:
+    for population in scenario.population:
+        found = population_numbers(population)
+        key = f"population.{population.name}"
+        if found.part is not None and found.part.phase == phase:
+            yield Entry(found.part, found.numbers, key, population.name)
+        elif found.solo is not None and phase == "decisions":
+            yield Entry(find_part("solo"), found.numbers, key, population.name, solo=found.solo)
+
+
+def _shocks(scenario: Scenario) -> Iterator[Entry]:
+    markets = [market.name for market in scenario.market]
+    underlyings = [underlying.name for underlying in scenario.underlying]
+    for i, table in enumerate(scenario.shock):
+        key = f"shock.{i}"
+        yield _tabled(
+            key,
+            _without_names(table),
+            market=_place(f"{key}.market", table.get("market"), markets),
+            underlying=_place(f"{key}.underlying", table.get("underlying"), underlyings),
+        )
+
+
+def _place(key: str, name: Any, known: list[str]) -> int:
+    if name is None:
+        return -1
+    if name not in known:
+        raise ParameterError(f"{key} = {name!r}: there are {', '.join(known)}")
+    return known.index(name)
+
+
+def _before_agents(scenario: Scenario) -> Iterator[Entry]:
+    """Phases scenario, oracles and marks."""
+    venue = scenario.venue
+    yield _plain("transfers")
+    yield from _shocks(scenario)
+    for u, underlying in enumerate(scenario.underlying):
+        yield _tabled(f"underlying.{underlying.name}.path", underlying.path, underlying=u)
+    yield from _crowds(scenario, "oracles")
+    for u in range(len(scenario.underlying)):
+        yield _tabled("venue.oracle", venue.oracle, underlying=u)
+    if venue.circuit_breaker is not None:
+        for m in range(len(scenario.market)):
+            yield _tabled("venue.circuit_breaker", venue.circuit_breaker, market=m)
+    yield _tabled("venue.mark", venue.mark)
+    yield _tabled("venue.funding", venue.funding)
+    yield _tabled("venue.interest", venue.interest)
+
+
+def _margin(scenario: Scenario) -> Iterator[Entry]:
+    for m, market in enumerate(scenario.market):
+        if market.open_interest_scale is not None:
+            scale = market.open_interest_scale
+            unit = 10.0 ** -scenario.asset[0].decimals
+            table = {"kind": "open_interest", "unit": unit, **scale.model_dump()}
+            yield _tabled(f"market.{market.name}.open_interest_scale", table, market=m)
+    yield _plain("states")
+
+
+def _liquidation(scenario: Scenario) -> Iterator[Entry]:
+    """One round: the waterfall and, after a forced order, what it changes."""
+    yield _tabled("venue.queue", scenario.venue.queue)
+    for i, table in enumerate(scenario.venue.waterfall):
+        yield _tabled(f"venue.waterfall.{i}", table)
+    yield _tabled("venue.mark", scenario.venue.mark, after_forced=True)
+    yield _plain("states", after_forced=True)
+    for entry in _crowds(scenario, "decisions"):
+        if entry.part.name == "makers":
+            yield Entry(entry.part, entry.numbers, entry.key, entry.population, after_forced=True)
+    yield _plain("inbox", after_forced=True)
+    yield _plain("round", after_forced=True)
+
+
+def program_of(scenario: Scenario) -> list[Entry]:
+    """Parts of a scenario in the order in which they run in every block."""
+    margin = [*_margin(scenario), *_liquidation(scenario)] if scenario.venue.waterfall else []
+    margin = margin or list(_margin(scenario))
+    agents = [*_crowds(scenario, "decisions"), _plain("inbox")]
+    first = scenario.venue.liquidate == "before_matching"
+    middle = [*margin, *agents] if first else [*agents, *margin]
+    record, numbers = part_numbers({"kind": "record", "depth_band": scenario.run.depth_band}, "run")
+    return [*_before_agents(scenario), *middle, Entry(record, numbers, "run")]
+
+
+def numbers_row(entry: Entry) -> list[float]:
+    """Numbers of an entry as a row of `params`."""
+    return row_of(entry.numbers)

@@ -1,0 +1,1 @@
+"""Who caused whose losses: the price ledger, the transfer ledger, the cascade and the graph."""

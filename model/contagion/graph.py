@@ -1,0 +1,129 @@
+"""The contagion graph: an edge from whoever was liquidated to whoever lost by it, quote.
+
+Node attributes, quote: `caused` and `suffered`, gross losses between different holders; `gained`,
+gross gains; `own`, what its own liquidations cost it (negative where they gained); `kind`, `label`,
+`population`, `liquidations`. Edge attributes, quote: `loss` = `price` + `transfer`, `gain`, and
+`channel`, the larger of the two. An edge from a node to itself is what members of a group lost by
+the liquidation of other members. System nodes (insurance, backstop, outside) go by their names.
+"""
+
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from crossmargin.model.contagion.flows import Flows, Totals, flows, totals
+from crossmargin.model.contagion.levels import Level, folded, level_of
+from crossmargin.model.contagion.price_ledger import PriceLedger
+from crossmargin.model.contagion.transfer_ledger import TransferLedger
+from crossmargin.model.state import Array
+from crossmargin.model.world import World
+
+#: Pairs of source and node up to which a graph shows everyone; beyond, the smallest are folded up.
+MOST_PAIRS = 250_000
+
+
+def joined(first: Totals, second: Totals) -> Totals:
+    """Totals of both ledgers; the worst source is the price ledger's where it has one."""
+    sums = [a + b for a, b in zip(first[:4], second[:4], strict=True)]
+    hit = np.maximum(first.hit, second.hit)
+    return Totals(*sums, hit, np.where(first.worst >= 0, first.worst, second.worst))
+
+
+def kept(found: Totals, is_source: Array, is_system: Array, top: int | None) -> Array:
+    """Holders that get a node of their own: those who caused and suffered most.
+
+    Without `top` everyone touched, as long as sources times holders stay below `MOST_PAIRS`.
+    """
+    touched = (found.caused + found.suffered + found.gained > 0) | is_source
+    order = np.lexsort((-found.gained, -(found.caused + found.suffered)))
+    order = order[touched[order] & ~is_system[order]]
+    pairs = np.cumsum(is_source[order]) * np.arange(1, len(order) + 1)
+    n = int(np.searchsorted(pairs, MOST_PAIRS, side="right"))
+    shown = is_system | ~touched
+    shown[order[: n if top is None else min(n, top)]] = True
+    return shown
+
+
+def _scaled(world: World) -> float:
+    return float(10.0 ** -int(world.state.ledger.assets["decimals"][0]))
+
+
+class _Sums:
+    """Both ledgers summed by pair of nodes, as quote."""
+
+    def __init__(self, world: World, ledgers: tuple[PriceLedger, TransferLedger], level: Level):
+        unit = _scaled(world)
+        nodes = level.nodes[level.holders]
+        self.sources = np.unique(nodes[np.concatenate([x.sources for x in ledgers])])
+        price, transfer = (flows(x.rows(), level, self.sources) for x in ledgers)
+        self.price, self.transfer = price.loss * unit, transfer.loss * unit
+        self.gain = (price.gain + transfer.gain) * unit
+        self.own = -(price.own + transfer.own) * unit
+        self.loss = self.price + self.transfer
+        self.members = nodes
+
+
+def _add_nodes(graph: Any, world: World, level: Level, sums: _Sums) -> None:
+    n = len(level.keys)
+    caused = np.zeros(n)
+    caused[sums.sources] = sums.loss.sum(axis=1)
+    suffered, gained = sums.loss.sum(axis=0), sums.gain.sum(axis=0)
+    forced = np.bincount(sums.members, world.state.ledger.accounts["liquidations"], n)
+    is_there = (caused > 0) | (suffered > 0) | (gained > 0) | (sums.own != 0) | (forced > 0)
+    for i in np.flatnonzero(is_there).tolist():
+        graph.add_node(
+            level.keys[i],
+            **level.attributes[i],
+            caused=float(caused[i]),
+            suffered=float(suffered[i]),
+            gained=float(gained[i]),
+            own=float(sums.own[i]),
+            liquidations=int(forced[i]),
+        )
+
+
+def _add_edges(graph: Any, level: Level, sums: _Sums, gains: bool) -> None:
+    shown = (sums.loss > 0) | (gains & (sums.gain > 0))
+    for s, target in np.argwhere(shown).tolist():
+        price, transfer = float(sums.price[s, target]), float(sums.transfer[s, target])
+        graph.add_edge(
+            level.keys[sums.sources[s]],
+            level.keys[target],
+            loss=price + transfer,
+            gain=float(sums.gain[s, target]),
+            price=price,
+            transfer=transfer,
+            channel="price" if price >= transfer else "transfer",
+        )
+
+
+def contagion_graph(
+    world: World,
+    ledgers: tuple[PriceLedger, TransferLedger],
+    level: str = "account",
+    *,
+    top: int | None = None,
+    gains: bool = False,
+) -> Any:
+    """Graph of losses at a level; see `Contagion.graph`."""
+    grouping, n_folded = level_of(world, level), 0
+    if level != "population":
+        grouping, n_folded = _limited(world, ledgers, grouping, top)
+    sums = _Sums(world, ledgers, grouping)
+    graph = nx.DiGraph(unit=world.names.assets[0], level=level, folded=n_folded)
+    _add_nodes(graph, world, grouping, sums)
+    _add_edges(graph, grouping, sums, gains)
+    return graph
+
+
+def _limited(
+    world: World, ledgers: tuple[PriceLedger, TransferLedger], level: Level, top: int | None
+) -> tuple[Level, int]:
+    found = joined(*(totals(x.rows(), level) for x in ledgers))
+    is_source = np.zeros(len(level.nodes), bool)
+    for ledger in ledgers:
+        is_source[level.holders[ledger.sources]] = True
+    is_system = np.array([a["kind"] == "system" for a in level.attributes])
+    shown = kept(found, is_source, is_system, top)
+    return folded(level, shown), int((~shown).sum())

@@ -1,0 +1,123 @@
+"""L2, the transfer ledger: what a liquidation moved between rows without the price, quote units.
+
+Every entry has an author (the account that was liquidated), a payer and a receiver of one amount,
+so that no loss is counted twice and the entries of every author sum to zero. Kinds of event:
+
+penalty                 the account pays the liquidator or the fund: its own loss, their gain
+fund payment            the fund pays the deficit of the account
+socialised loss         an account in profit pays the deficit of another
+take-over, backstop,    a position changes hands at another price than the mark: the difference,
+keeper, ADL             lots times mark less price, is what the taker gains from the giver
+
+A bad debt is no entry of its own: it is the sum of what others then pay, and would count twice;
+what nobody has paid so far stays with the account, whose loss is then larger than its equity.
+What a forced order gives away on the book stands in the price ledger as far as it moves the mid.
+Profit forgone after an auto-deleveraging is an opportunity, not a transfer, and stands nowhere.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossmargin.model.contagion.price_ledger import BATCH_CELLS
+from crossmargin.model.state import (
+    ADL,
+    BACKSTOP_HANDOVER,
+    FUND_PAYMENT,
+    INSURANCE,
+    KEEPER_TAKEOVER,
+    PENALTY,
+    SOCIALISED,
+    TAKEOVER,
+    Array,
+)
+from crossmargin.model.world import World
+
+#: One movement of value; `amount` may be negative when the receiver lost.
+ENTRY = np.dtype(
+    [
+        ("event", "i8"),
+        ("kind", "i4"),
+        ("source", "i4"),  # account whose liquidation it belongs to
+        ("payer", "i4"),
+        ("receiver", "i4"),
+        ("amount", "i8"),  # quote units
+    ],
+    align=True,
+)
+
+#: Events by which a position changes hands without a book, from `account` to `other`.
+MOVES = (TAKEOVER, BACKSTOP_HANDOVER, KEEPER_TAKEOVER, ADL)
+
+
+def _entries(events: Array, payer: Array, receiver: Array, amount: Array) -> Array:
+    entries = np.zeros(len(events), ENTRY)
+    entries["event"], entries["kind"] = events["id"], events["kind"]
+    entries["source"] = events["account"]
+    entries["payer"], entries["receiver"], entries["amount"] = payer, receiver, amount
+    return entries
+
+
+def payments(events: Array) -> Array:
+    """Entries of what was paid: penalties by the account, its deficit by the fund and by others."""
+    penalty = events[events["kind"] == PENALTY]
+    fund = events[events["kind"] == FUND_PAYMENT]
+    shared = events[events["kind"] == SOCIALISED]
+    insurance = np.full(len(fund), INSURANCE)
+    return np.concatenate(
+        [
+            _entries(penalty, penalty["account"], penalty["other"], penalty["amount"]),
+            _entries(fund, insurance, fund["account"], fund["amount"]),
+            _entries(shared, shared["other"], shared["account"], shared["amount"]),
+        ]
+    )
+
+
+def moves(events: Array, liquidations: Array) -> Array:
+    """Entries of positions that changed hands without a book: their slippage against the mark."""
+    moved = liquidations[np.isin(liquidations["kind"], MOVES)]
+    of = events[np.searchsorted(events["id"], moved["event"])]
+    return _entries(of, of["account"], of["other"], moved["slippage"])
+
+
+@dataclass(frozen=True)
+class TransferLedger:
+    """Losses and gains through transfers, by source and holder.
+
+    Attributes
+    ----------
+    entries : (n,) ENTRY, in the order of their sources
+    n_accounts : int
+    """
+
+    entries: Array
+    n_accounts: int
+
+    @classmethod
+    def of(cls, world: World) -> "TransferLedger":
+        """Ledger of all liquidations of a market so far."""
+        events, liquidations = world.rows("events"), world.rows("liquidations")
+        entries = np.concatenate([payments(events), moves(events, liquidations)])
+        entries = entries[entries["amount"] != 0]
+        order = np.argsort(entries["source"], kind="stable")
+        return cls(entries[order], len(world.state.ledger.accounts))
+
+    @property
+    def sources(self) -> Array:
+        """Accounts whose liquidation moved value, ascending rows."""
+        return np.unique(self.entries["source"]).astype(np.int64)
+
+    def rows(self) -> Iterator[tuple[Array, Array]]:
+        """Batches of sources, each with its row: (k,) accounts and (k, n_accounts) quote units."""
+        sources = self.sources
+        size = max(1, BATCH_CELLS // self.n_accounts)
+        for first in range(0, len(sources), size):
+            batch = sources[first : first + size]
+            span = np.searchsorted(self.entries["source"], [batch[0], batch[-1] + 1])
+            entries = self.entries[span[0] : span[1]]
+            rows = np.zeros((len(batch), self.n_accounts), np.int64)
+            slot = np.searchsorted(batch, entries["source"])
+            np.add.at(rows, (slot, entries["payer"]), -entries["amount"])
+            np.add.at(rows, (slot, entries["receiver"]), entries["amount"])
+            yield batch, rows

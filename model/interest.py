@@ -1,0 +1,57 @@
+"""Interest on negative quote balances, paid to the row LENDERS, quote units.
+
+A balance owes `rate x balance x time / year` for the time since the last payment, rounded up. The
+rate per year is the venue's; interest is simple within an interval and compounds from one to the
+next.
+"""
+
+import math
+
+import numpy as np
+
+from crossmargin.model.integers import muldiv_up
+from crossmargin.model.kernel import kernel
+from crossmargin.model.ledger import QUOTE, transfer
+from crossmargin.model.markets import steps_of
+from crossmargin.model.parts import Numbers, number, slots
+from crossmargin.model.state import LENDERS
+
+YEAR = 365 * 86400.0
+#: The rate of an interval becomes a whole number of this part before it meets money.
+RATE = 10**15
+
+
+class Parameters(Numbers):
+    """When interest is paid."""
+
+    interval: float = number(3600.0, "s", above=0, doc="Between two payments.")
+
+
+P = slots(Parameters)
+
+
+@kernel
+def owed(balance, share):
+    """Interest on a balance for one interval, quote units; `share` is the rate times `RATE`."""
+    return muldiv_up(-balance, share, RATE) if balance < 0 else 0
+
+
+@kernel
+def interest(state, part, step):
+    """Charge all accounts of populations at the end of an interval; returns what they paid."""
+    ledger, every = state.ledger, steps_of(state, state.params[part, P.interval])
+    if step == 0 or step % every != 0:
+        return 0
+    rate = ledger.venue[0].interest_rate * every * state.clock[0].block_seconds / YEAR
+    share = np.int64(math.floor(rate * RATE + 0.5))
+    paid = 0
+    for a in range(ledger.accounts.shape[0]):
+        if ledger.accounts[a].population >= 0:
+            amount = owed(ledger.balances[a, QUOTE], share)
+            transfer(ledger, QUOTE, a, LENDERS, amount)
+            paid += amount
+    return paid
+
+
+PHASE = "marks"
+KERNEL = interest

@@ -1,0 +1,1 @@
+"""Liquidation: the queue, the parts of the waterfall and what they share."""

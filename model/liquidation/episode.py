@@ -1,0 +1,181 @@
+"""Episodes of liquidation: what its events hang on, what it costs, how an account ends.
+
+An episode is the liquidation of one account from its breach until it is healthy or empty. The first
+event has for parent the forced order after which the account broke, -1 when none came between; the
+later ones have the first for parent.
+
+How it ends: back above maintenance, the account is healthy and may break again. Emptied with nothing
+owed, it is healthy too, and poor. Emptied with a negative balance, it is written off: its deficit is
+bad debt once, it is closed for good, and `owed` is what nobody has covered so far.
+"""
+
+import numpy as np
+
+from crossmargin.model.integers import to_units, to_units_up
+from crossmargin.model.kernel import kernel
+from crossmargin.model.ledger import QUOTE, Parcel, notional_of, transfer
+from crossmargin.model.log import emit, emit_liquidation
+from crossmargin.model.margin.numbers import measure
+from crossmargin.model.state import BAD_DEBT, CLOSED, FORCED, INSURANCE, PENALTY, SPOT
+
+#: Largest amount that a number of a scenario stands for, units.
+MOST = 2.0e18
+
+
+@kernel
+def units_of(ledger, value):
+    """Units of an amount in whole quote, rounded down; very large ones stand for no limit."""
+    return to_units(min(value * 10.0 ** ledger.assets[QUOTE].decimals, MOST))
+
+
+@kernel
+def lot_value(ledger, market):
+    """Value of one lot at the mark, quote units."""
+    return ledger.markets[market].mark * ledger.markets[market].half_unit
+
+
+@kernel
+def gross_notional(ledger, row):
+    """Notional of all derivative positions at the mark, quote units."""
+    total = 0
+    for m in range(ledger.markets.shape[0]):
+        if ledger.markets[m].kind != SPOT and ledger.lots[row, m] != 0:
+            total += notional_of(ledger, m, ledger.lots[row, m], ledger.markets[m].mark)
+    return total
+
+
+@kernel
+def has_positions(ledger, row):
+    """Tell whether an account holds a derivative position."""
+    for m in range(ledger.markets.shape[0]):
+        if ledger.markets[m].kind != SPOT and ledger.lots[row, m] != 0:
+            return True
+    return False
+
+
+@kernel
+def has_orders(book, row):
+    """Tell whether an account has resting orders."""
+    for m in range(book.open_lots.shape[1]):
+        if book.open_lots[row, m, 0] != 0 or book.open_lots[row, m, 1] != 0:
+            return True
+    return False
+
+
+@kernel
+def is_empty(book, ledger, row):
+    """Tell whether there is nothing left to close or sell: no position, collateral or order."""
+    for m in range(ledger.markets.shape[0]):
+        if ledger.lots[row, m] != 0:
+            return False
+    return not has_orders(book, row)
+
+
+@kernel
+def open_event(state, kind, row, other):
+    """Append an event of an account's episode and return its record; the first one begins it."""
+    account = state.ledger.accounts[row]
+    event = emit(state.log, state.clock[0], kind, row, other)
+    event.author_class = FORCED
+    if account.episode == 0:
+        event.parent = account.trigger
+        account.episode = event.id + 1
+    else:
+        event.parent = account.episode - 1
+    return event
+
+
+@kernel
+def open_entry(state, event, market, lots):
+    """Append the row of the table of liquidations, with the account as it stands before."""
+    account = state.ledger.accounts[event.account]
+    parcel = Parcel(market, lots, state.ledger.markets[market].mark)
+    delay = state.clock[0].step - account.breach_step if account.breach_step >= 0 else 0
+    entry = emit_liquidation(state.log, event, parcel, delay)
+    entry.equity = account.equity
+    entry.deficit = account.maintenance_requirement - account.maintenance_equity
+    return entry
+
+
+@kernel
+def fill_entry(state, event, entry, lots, notional):
+    """Enter what was closed: lots with the sign that the position had, quote units traded."""
+    ledger, step = state.ledger, state.clock[0].step
+    market = ledger.markets[entry.market]
+    sign = 1 if lots > 0 else -1
+    entry.quantity = lots
+    entry.notional = notional
+    entry.slippage = sign * (abs(lots) * entry.mark * market.half_unit - notional)
+    event.market = entry.market
+    event.quantity = -lots
+    event.amount = notional
+    if lots != 0:
+        event.price = notional // (abs(lots) * market.half_unit)
+    account = ledger.accounts[event.account]
+    account.liquidations += 1
+    account.stage += 1
+    if account.block_step != step:
+        account.block_step = step
+        account.block_notional = 0
+    account.block_notional += notional
+    ledger.venue[0].liquidated_notional += notional
+
+
+@kernel
+def _pay(state, row, receiver, market, amount):
+    if amount > 0:
+        transfer(state.ledger, QUOTE, row, receiver, amount)
+        event = open_event(state, PENALTY, row, receiver)
+        event.market = market
+        event.amount = amount
+
+
+@kernel(inline=False)
+def penalise(state, row, market, notional, liquidator):
+    """Charge the penalty of a liquidation and share it out; returns quote units.
+
+    It takes a rate of the notional, and never more than what leaves raw equity at zero. Without a
+    liquidator's row (-1) the fund's share alone is charged.
+    """
+    ledger = state.ledger
+    venue = ledger.venue[0]
+    measure(ledger, state.book, row)
+    rate = venue.penalty_rate
+    share = venue.liquidator_share
+    if liquidator < 0:
+        rate, share = rate * (1.0 - share), 0.0
+    due = min(to_units_up(notional * rate), max(0, ledger.accounts[row].equity))
+    first = min(due, to_units(due * share))
+    _pay(state, row, liquidator, market, first)
+    _pay(state, row, INSURANCE, market, due - first)
+    venue.penalties += due
+    measure(ledger, state.book, row)
+    return due
+
+
+@kernel(inline=False)
+def write_off(state, row):
+    """Close an empty account that owes: its deficit becomes bad debt; returns quote units."""
+    account = state.ledger.accounts[row]
+    deficit = -state.ledger.balances[row, QUOTE]
+    if deficit <= 0 or account.state == CLOSED or not is_empty(state.book, state.ledger, row):
+        return 0
+    event = open_event(state, BAD_DEBT, row, -1)
+    event.amount = deficit
+    state.ledger.venue[0].bad_debt += deficit
+    account.owed = deficit
+    account.state = CLOSED
+    return deficit
+
+
+@kernel
+def owed_by(ledger, row):
+    """What a closed account still owes, quote units."""
+    return max(0, min(ledger.accounts[row].owed, -ledger.balances[row, QUOTE]))
+
+
+@kernel
+def cover(ledger, payer, row, amount):
+    """Let another row pay part of what a closed account owes."""
+    transfer(ledger, QUOTE, payer, row, amount)
+    ledger.accounts[row].owed -= np.int64(amount)

@@ -1,0 +1,93 @@
+"""Queue: who is liquidated in this round, worst first.
+
+An account is taken when it is below maintenance, its grace is over and its cooldown has passed. A
+cooldown does not protect who is bankrupt, or has fallen below a share of its requirement (the
+threshold of a backstop, say). A closed account comes back while it owes and the fund has money.
+
+dYdX v4 sorts by the distance of the fillable price from the oracle, then by notional, and works
+through at most 50 accounts a block; Hyperliquid takes all at once.
+"""
+
+from typing import Literal
+
+from crossmargin.model.integers import to_units
+from crossmargin.model.kernel import kernel
+from crossmargin.model.ledger import QUOTE
+from crossmargin.model.liquidation.episode import gross_notional, write_off
+from crossmargin.model.liquidation.ranking import sort_rows
+from crossmargin.model.margin.numbers import health
+from crossmargin.model.parts import Numbers, number, slots
+from crossmargin.model.state import BANKRUPT, CLOSED, INSURANCE, LIQUIDATING
+
+PHASE = "liquidation"
+BY_HEALTH, BY_NOTIONAL, BY_ROW = range(3)
+#: Health is sorted in steps of a billionth, between these bounds.
+STEPS, FURTHEST = 1e9, 1e9
+
+
+class Parameters(Numbers):
+    """Who comes first, and how many."""
+
+    order: Literal["health", "notional", "row"] = number(
+        "health", "choice", source="dYdX v4: worst first, then notional", doc="Who is worst."
+    )
+    urgent: float = number(
+        2 / 3,
+        "multiple of maintenance",
+        low=0,
+        high=1,
+        source="Hyperliquid: backstop below 2/3",
+        doc="Below it a cooldown no longer protects.",
+    )
+    most: int = number(
+        0, "accounts a round", low=0, high=10**9, source="dYdX v4: 50 a block", doc="0: all."
+    )
+
+
+P = slots(Parameters)
+
+
+@kernel
+def is_ready(ledger, row, step, urgent):
+    """Tell whether an account is to be liquidated now."""
+    account = ledger.accounts[row]
+    if account.state == CLOSED:
+        return account.owed > 0 and ledger.balances[INSURANCE, QUOTE] > 0
+    if account.breach_step < 0 or account.breach_step + ledger.venue[0].grace > step:
+        return False
+    if account.cooldown <= step or account.state == BANKRUPT:
+        return True
+    return account.maintenance_equity < urgent * account.maintenance_requirement
+
+
+@kernel
+def rank_of(ledger, row, order):
+    """Key of an account: the larger, the sooner."""
+    if order == BY_HEALTH:
+        worst = max(-FURTHEST, min(health(ledger.accounts[row]), FURTHEST))
+        return -to_units(worst * STEPS)
+    return gross_notional(ledger, row) if order == BY_NOTIONAL else 0
+
+
+@kernel
+def queue(state, part, step):
+    """Fill the queue; returns how many accounts stand in it."""
+    ledger, numbers = state.ledger, state.params[part]
+    first = state.parts[part].first
+    n = 0
+    for row in range(first, first + state.parts[part].count):
+        if ledger.accounts[row].state < LIQUIDATING:
+            continue
+        if is_ready(ledger, row, step, numbers[P.urgent]):
+            write_off(state, row)
+            state.work[0, row] = rank_of(ledger, row, numbers[P.order])
+            state.queue[n] = row
+            n += 1
+    sort_rows(state.queue, state.work[0], n)
+    if numbers[P.most] > 0:
+        n = min(n, int(numbers[P.most]))
+    state.clock[0].n_queue = n
+    return n
+
+
+KERNEL = queue

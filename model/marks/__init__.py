@@ -1,0 +1,1 @@
+"""Mark prices: what margin, profit and liquidation are reckoned with, half ticks."""

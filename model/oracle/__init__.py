@@ -1,0 +1,1 @@
+"""Oracles: from reports to the index price of a market, and what halts it."""

@@ -1,0 +1,1 @@
+"""External reference markets: the price of an underlying outside the venue."""

@@ -1,0 +1,1 @@
+"""Scheduled shocks: what a scenario does to the market at a given moment."""

@@ -1,0 +1,1 @@
+"""Plain-Python and NumPy twins of the compiled kernels."""
