@@ -108,7 +108,7 @@ def tick_of(half_price, side):
 
 @kernel
 def largest_position(state, part, row):
-    """Market of the part in which an account's derivative position is largest at the mark, or -1."""
+    """Market of the part with an account's largest derivative position at the mark, or -1."""
     ledger, found, most = state.ledger, -1, 0
     for m in range(ledger.markets.shape[0]):
         market = ledger.markets[m]

@@ -1,14 +1,14 @@
 """All rows of a market as a Mesa agent set: columns of arrays, views made when looked at."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
-from mesa.agentset import AbstractAgentSet, AgentSet, GroupBy
+from mesa.agentset import AbstractAgentSet, GroupBy
 from numpy.typing import NDArray
 
 from crossmargin.agents.columns import column, is_column
-from crossmargin.agents.solo import SoloPart
 from crossmargin.agents.trader import Trader
 from crossmargin.model.errors import StateError
 
@@ -49,17 +49,21 @@ class Rows(AbstractAgentSet):  # type: ignore[misc]
         return self
 
     def __len__(self) -> int:
+        """Number of agents."""
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Trader]:
+        """Views, one by one."""
         return (self.model.trader(int(row)) for row in self.rows)
 
     def __contains__(self, agent: object) -> bool:
+        """Tell whether an agent's row is in the set."""
         if not isinstance(agent, Trader) or agent.model is not self.model:
             return False
         return bool(np.any(self.rows == agent.row))
 
     def __getitem__(self, place: Any) -> Any:
+        """View at a place, or a list of views."""
         if isinstance(place, slice):
             return list(Rows(self.model, self.rows[place]))
         return self.model.trader(int(self.rows[place]))
@@ -109,17 +113,14 @@ class Rows(AbstractAgentSet):  # type: ignore[misc]
         rows = self.rows
         if isinstance(filter_func, np.ndarray):
             rows, filter_func = rows[filter_func], None
-        most: float = int(len(self) * at_most) if isinstance(at_most, float) and at_most <= 1 else at_most
+        is_share = isinstance(at_most, float) and at_most <= 1.0
+        most = int(min(len(self), len(self) * at_most if is_share else at_most))
         if filter_func is not None or agent_type is not None:
-            kept = []
-            for agent in Rows(self.model, rows):
-                if len(kept) >= most:
-                    break
-                is_kind = agent_type is None or isinstance(agent, agent_type)
-                if is_kind and (filter_func is None or filter_func(agent)):
-                    kept.append(agent.row)
-            rows = np.array(kept, np.int64)
-        return self._placed(rows[: int(min(most, len(rows)))], inplace)
+            kind, passes = agent_type or object, filter_func or (lambda agent: True)
+            views = Rows(self.model, rows)
+            found = (agent.row for agent in views if isinstance(agent, kind) and passes(agent))
+            rows = np.fromiter(islice(found, most), np.int64)
+        return self._placed(rows[:most], inplace)
 
     def groupby(self, by: Callable[[Trader], Any] | str, result_type: str = "agentset") -> GroupBy:
         """Groups by a column or a function of an agent, in order of their first member."""
@@ -173,10 +174,3 @@ class Rows(AbstractAgentSet):  # type: ignore[misc]
         raise StateError("rows of a market are fixed; change the scenario")
 
     remove = discard
-
-
-def solo_set(market: Any) -> AgentSet:
-    """Traders of a market that are written in Python, as an ordinary agent set of Mesa."""
-    parts = market.world.python_parts.values()
-    traders = [t for part in parts if isinstance(part, SoloPart) for t in part.traders]
-    return AgentSet(traders, random=market.random)

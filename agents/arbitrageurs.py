@@ -255,7 +255,7 @@ def trade_market(state, part, row, market, free):
     lots = room(state, part, row, market, side)
     if state.ledger.lots[row, market] * side < 0:
         is_perpetual = state.ledger.markets[market].kind != SPOT
-        return Offer(market, side, tick, lots, np.int64(is_perpetual)), 0.0
+        return Offer(market, side, tick, lots, int(is_perpetual)), 0.0
     if state.ledger.accounts[row].state > MARGIN_CALL:
         return Offer(market, 0, 0, 0, 0), 0.0
     lots, taken = affordable(state, market, lots, free)

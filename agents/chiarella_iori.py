@@ -6,10 +6,10 @@ An agent that is active expects the log return over its horizon :math:`h`
 
 with the index as fundamental :math:`p_f`, the mid :math:`p`, the mean log return a second
 :math:`\bar r` over the last :math:`h`, and a standard normal :math:`\varepsilon`. It buys when
-:math:`r > 0` at a limit of :math:`p e^r (1 - k u)`, sells otherwise at :math:`p e^r (1 + k u)`, with
-:math:`u` uniform: a limit beyond the best price takes, any other rests. One order of an agent lives
-at a time, in a market chosen by draw; it is replaced when the agent is active again and cancelled
-when it is older than the horizon.
+:math:`r > 0` at a limit of :math:`p e^r (1 - k u)`, sells otherwise at :math:`p e^r (1 + k u)`,
+with :math:`u` uniform: a limit beyond the best price takes, any other rests. One order of an agent
+lives at a time, in a market chosen by draw; it is replaced when the agent is active again and
+cancelled when it is older than the horizon.
 
 Agents act as Poisson processes, and returns are per second, so that behaviour does not depend on
 the length of a block. Noise grows with the root of the horizon, where the papers let it grow with
@@ -44,8 +44,8 @@ from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.state import CANCEL, MARGIN_CALL, REPLACE
-from crossmargin.model.traits import Distribution, trait
 from crossmargin.model.trading import is_live
+from crossmargin.model.traits import Distribution, trait
 
 
 class Parameters(Numbers):

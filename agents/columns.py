@@ -4,6 +4,7 @@ A view of one row and a set of a million read the same functions.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from crossmargin.model.state import SPOT, STATES
 from crossmargin.model.world import World
 
 Rows = NDArray[np.int64]
-Column = NDArray[np.generic]
+Column = NDArray[Any]
 
 
 def money(world: World, units: Column) -> NDArray[np.float64]:
@@ -55,7 +56,7 @@ def _leverage(world: World, rows: Rows) -> Column:
 
 
 def _states(world: World, rows: Rows) -> Column:
-    return np.array(STATES)[world.state.ledger.accounts["state"][rows]]
+    return np.asarray(np.array(STATES)[world.state.ledger.accounts["state"][rows]])
 
 
 def _modes(world: World, rows: Rows) -> Column:
@@ -65,10 +66,10 @@ def _modes(world: World, rows: Rows) -> Column:
 
 def _populations(world: World, rows: Rows) -> Column:
     names = np.array([*world.names.populations, "system"])
-    return names[world.state.ledger.accounts["population"][rows]]
+    return np.asarray(names[world.state.ledger.accounts["population"][rows]])
 
 
-#: Columns of accounts by name; amounts are quote. `position:MARKET` and `balance:ASSET` come on top.
+#: Columns of accounts by name; amounts are quote. `position:MARKET`, `balance:ASSET` too.
 COLUMNS: dict[str, Callable[[World, Rows], Column]] = {
     "row": lambda world, rows: rows,
     "unique_id": lambda world, rows: rows,

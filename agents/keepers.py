@@ -5,8 +5,8 @@ next one: the capital offered (a share of their free collateral) and the least d
 
 .. math:: d = \mathrm{cost} + \mathrm{profit} + \mathrm{risk} \cdot \sigma \sqrt{\mathrm{horizon}}
 
-with the volatility :math:`\sigma` of the worst of their markets. They offer nothing when `d` is more
-than the venue ever gives, when their inventory is at its limit, or when they are in trouble
+with the volatility :math:`\sigma` of the worst of their markets. They offer nothing when `d` is
+more than the venue ever gives, when their inventory is at its limit, or when they are in trouble
 themselves. What they hold goes to the book in reduce-only slices that take at once; coins from a
 spot market too, so that a keeper's own collateral should be quote.
 """
@@ -21,7 +21,7 @@ from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.state import DISCRETIONARY, MARGIN_CALL, REDUCE_ONLY
-from crossmargin.model.traits import trait
+from crossmargin.model.traits import Distribution, trait
 
 PHASE = "decisions"
 AUTHOR_CLASS = DISCRETIONARY
@@ -56,8 +56,10 @@ class Parameters(Numbers):
 class Traits(Numbers):
     """How keepers of a population differ."""
 
-    profit: float = trait({"lognormal": [0.002, 0.5]}, "fraction of the notional", doc="Wanted.")
-    latency: float = trait({"exponential": 1.0}, "s")
+    profit: Distribution = trait(
+        {"lognormal": [0.002, 0.5]}, "fraction of the notional", doc="Wanted beyond cost and risk."
+    )
+    latency: Distribution = trait({"exponential": 1.0}, "s")
 
 
 P = slots(Parameters)

@@ -16,7 +16,6 @@ from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.margin.numbers import health
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import SPOT
 from crossmargin.model.traits import Distribution, trait
 
 _PAPER = "Avellaneda, Stoikov (2008), doi:10.1080/14697680701381228"
@@ -99,13 +98,18 @@ def full_units(state, part, row):
 
 
 @kernel
+def inventory_lots(state, row, market):
+    """Position less what counts as neutral, lots: nothing, or the coins held at the start."""
+    return state.ledger.lots[row, market] + state.crowd.outside_lots[row, market]
+
+
+@kernel
 def inventory_pressure(state, part, row, market):
-    """Signed inventory over its limit; a spot maker is neutral when it holds the limit."""
-    m = state.ledger.markets[market]
+    """Signed inventory over its limit."""
     fair = fair_half(state, market, state.params[part, P.index_weight])
     limit = state.params[part, P.inventory_limit] * full_units(state, part, row)
-    pressure = state.ledger.lots[row, market] * fair * m.half_unit / limit
-    return pressure - 1.0 if m.kind == SPOT else pressure
+    lots = inventory_lots(state, row, market)
+    return lots * fair * state.ledger.markets[market].half_unit / limit
 
 
 @kernel
@@ -148,9 +152,6 @@ def strain(state, part, row):
     inventory, sigma = 0.0, 0.0
     for m in range(state.ledger.markets.shape[0]):
         if acts_on(state.parts[part], m):
-            pressure = inventory_pressure(state, part, row, m)
-            if state.ledger.markets[m].kind != SPOT:
-                pressure = abs(pressure)
-            inventory = max(inventory, pressure)
+            inventory = max(inventory, abs(inventory_pressure(state, part, row, m)))
             sigma = max(sigma, volatility(state, part, m))
     return inventory, sigma * math.sqrt(YEAR) / state.params[part, P.calm_volatility]

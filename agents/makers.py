@@ -15,8 +15,8 @@ In units of money the risk aversion is :math:`\gamma / (b \cdot \mathrm{price} \
 
 Size shrinks with the margin that positions leave free; beyond the inventory limit one side is
 quoted; a maker whose volatility, inventory or health crosses a limit cancels everything in all
-its markets and comes back after a pause. In spot markets neutral inventory is the limit itself,
-which makers should hold at the start. Between rounds of liquidation only makers act whose latency
+its markets and comes back after a pause. In spot markets what a maker held at the start is neutral,
+as if it were hedged outside, and it sells no more than it has. Between rounds of liquidation only makers act whose latency
 has passed.
 """
 
@@ -53,8 +53,8 @@ PHASE = "decisions"
 AUTHOR_CLASS = REFILL
 
 #: Places in memory: step from which it quotes again, inventory over limit when it withdrew, and
-#: whether its health was too low when last looked at.
-RETURN, WORST, LOW = 0, 1, 2
+#: whether its health was too low when last looked at; whether it has begun.
+RETURN, WORST, LOW, BEGUN = range(4)
 
 
 class Plan(NamedTuple):
@@ -211,7 +211,7 @@ def withdraw(state, part, row, moment):
     for place in range(first, first + size):
         if is_live(state.book, handles[place], row):
             market = state.book.orders[handles[place] & (HANDLE_SLOTS - 1)].market
-            want = Wanted(np.int64(market), 1, 0, 0, 0, 0.0, 0.0, moment, AUTHOR_CLASS)
+            want = Wanted(int(market), 1, 0, 0, 0, 0.0, 0.0, moment, AUTHOR_CLASS)
             sent += renew(state, row, place, want)
     return sent
 
@@ -236,6 +236,17 @@ def quote(state, part, row, moment, step):
 
 
 @kernel
+def begin(state, part, row):
+    """Before the first quote: the coins that a maker holds count as hedged outside."""
+    if state.crowd.memory[row, BEGUN] != 0.0:
+        return
+    state.crowd.memory[row, BEGUN] = 1.0
+    for m in range(state.ledger.markets.shape[0]):
+        if acts_on(state.parts[part], m) and state.ledger.markets[m].kind == SPOT:
+            state.crowd.outside_lots[row, m] = -state.ledger.lots[row, m]
+
+
+@kernel
 def is_in_time(state, part, latency):
     """Tell whether a maker can act now: between rounds, only when its latency has passed."""
     if state.parts[part].after_forced == 0:
@@ -256,6 +267,7 @@ def decide(state, part, step):
         if not is_in_time(state, part, latency):
             continue
         key = state.ledger.accounts[row].key
+        begin(state, part, row)
         uniform = uniforms(clock.seed, key, ARRIVE, step, block)[0]
         moment = arrival(uniform, latency, clock.block_seconds)
         if stays_out(state, part, row, step):

@@ -49,7 +49,7 @@ def mids(world: World, name: str, blocks: int) -> NDArray[np.float64]:
     trail, step = world.state.outside.trail, int(world.state.clock["step"][0])
     n = max(0, min(blocks, step, trail.shape[1] - 1))
     line = len(world.state.outside.references) + m
-    return np.exp(trail[line, np.arange(step - n, step) % trail.shape[1]])
+    return np.asarray(np.exp(trail[line, np.arange(step - n, step) % trail.shape[1]]))
 
 
 def open_orders(world: World, row: int) -> list[OpenOrder]:

@@ -35,6 +35,7 @@ class SoloPart:
         self.by_row = {trader.row: trader for trader in self.traders}
 
     def __call__(self, world: World, step: int) -> None:
+        """Let every trader decide and write what it wants into the inbox."""
         for trader in self.traders:
             write_orders(world, trader, trader.decide(trader.model))
 
@@ -61,8 +62,8 @@ def enlist(market: Any, place: int, kind: type[Trader]) -> SoloPart:
         trader.place = place
         trader.begin()
     world.state.parts["is_python"][place] = 1
-    world.python_parts[place] = SoloPart(traders)
-    return world.python_parts[place]  # type: ignore[return-value]
+    made = world.python_parts[place] = SoloPart(traders)
+    return made
 
 
 def adopt(market: Any) -> None:

@@ -23,7 +23,7 @@ from crossmargin.agents.orders import Cancel, OpenOrder, Order, Transfer, Wish
 from crossmargin.model.draws import DECIDE, generator
 from crossmargin.model.errors import StateError
 from crossmargin.model.parts import NoNumbers, Numbers, slots
-from crossmargin.model.state import DISCRETIONARY, State
+from crossmargin.model.state import DISCRETIONARY
 from crossmargin.model.world import World
 
 
@@ -70,12 +70,15 @@ class Trader(mesa.Agent):  # type: ignore[misc]
         return Trader(model, row)
 
     def __hash__(self) -> int:
+        """Of the market and the row."""
         return hash((id(self.model), self.row))
 
     def __eq__(self, other: object) -> bool:
+        """Same row of the same market."""
         return isinstance(other, Trader) and other.model is self.model and other.row == self.row
 
     def __repr__(self) -> str:
+        """Row, population and place in it."""
         return f"<{type(self).__name__} {self.row}: {self.population} {self.index}>"
 
     def remove(self) -> None:
@@ -108,11 +111,11 @@ class Trader(mesa.Agent):  # type: ignore[misc]
         return 16 * max(1, n_markets)
 
     def buy(self, market: str, quantity: float, price: float | None = None, **how: Any) -> Order:
-        """Order to buy some base, at a limit price or at once; `how` has further fields of `Order`."""
+        """Order to buy some base, at a limit or at once; `how` has further fields of `Order`."""
         return Order(market, 1, quantity, price, **how)
 
     def sell(self, market: str, quantity: float, price: float | None = None, **how: Any) -> Order:
-        """Order to sell some base, at a limit price or at once; `how` has further fields of `Order`."""
+        """Order to sell some base, at a limit or at once; `how` has further fields of `Order`."""
         return Order(market, -1, quantity, price, **how)
 
     def close(self, market: str, fraction: float = 1.0, price: float | None = None) -> list[Order]:
@@ -138,14 +141,9 @@ class Trader(mesa.Agent):  # type: ignore[misc]
         return self.model.world  # type: ignore[no-any-return]
 
     @property
-    def state(self) -> State:
-        """Arrays of the market, to be read only."""
-        return self.world.state
-
-    @property
     def block(self) -> int:
         """Number of the current block."""
-        return int(self.state.clock["step"][0])
+        return int(self.world.state.clock["step"][0])
 
     @property
     def rng(self) -> np.random.Generator:
@@ -153,8 +151,8 @@ class Trader(mesa.Agent):  # type: ignore[misc]
         block, stream = self._stream
         if stream is None or block != self.block:
             block = self.block
-            key = int(self.state.ledger.accounts["key"][self.row])
-            stream = generator(int(self.state.clock["seed"][0]), key, DECIDE, block)
+            key = int(self.world.state.ledger.accounts["key"][self.row])
+            stream = generator(int(self.world.state.clock["seed"][0]), key, DECIDE, block)
             self._stream = (block, stream)
         return stream
 
@@ -162,19 +160,19 @@ class Trader(mesa.Agent):  # type: ignore[misc]
     def numbers(self) -> Any:
         """Parameters of its population, by name."""
         places = slots(type(self).Parameters)
-        return type(places)(*self.state.params[self.place, : len(places)].tolist())
+        return type(places)(*self.world.state.params[self.place, : len(places)].tolist())
 
     @property
     def traits(self) -> Any:
         """What this agent drew, by name."""
         places = slots(type(self).Traits)
-        return type(places)(*self.state.crowd.traits[self.row, : len(places)].tolist())
+        return type(places)(*self.world.state.crowd.traits[self.row, : len(places)].tolist())
 
     def slot(self, number: int) -> int:
         """One plus the handle place of its order number `number` of a block; 0 past the last."""
         if self.place < 0:
             return 0
-        part = self.state.parts[self.place]
+        part = self.world.state.parts[self.place]
         if number >= part["slots"]:
             return 0
         return int(part["first_slot"] + (self.row - part["first"]) * part["slots"]) + number + 1
@@ -183,7 +181,7 @@ class Trader(mesa.Agent):  # type: ignore[misc]
         return column(self.world, name, np.array([self.row]))[0].item()
 
     equity = property(lambda self: self._value("equity"), doc="Raw equity, quote.")
-    health = property(lambda self: self._value("health"), doc="Equity over maintenance requirement.")
+    health = property(lambda self: self._value("health"), doc="Over maintenance requirement.")
     leverage = property(lambda self: self._value("leverage"), doc="Notional over equity.")
     notional = property(lambda self: self._value("notional"), doc="Gross, quote at the mark.")
     free_collateral = property(lambda self: self._value("free_collateral"), doc="Quote.")
@@ -191,7 +189,7 @@ class Trader(mesa.Agent):  # type: ignore[misc]
     maintenance_requirement = property(
         lambda self: self._value("maintenance_requirement"), doc="Quote."
     )
-    account_state = property(lambda self: self._value("state"), doc="healthy, margin call, ...")
+    state = property(lambda self: self._value("state"), doc="healthy, margin call, ...")
     mode = property(lambda self: self._value("mode"), doc="cross or isolated.")
     owner = property(lambda self: self._value("owner"), doc="Number of the owner.")
     population = property(lambda self: self._value("population"), doc="Name of the population.")
@@ -211,7 +209,7 @@ class Trader(mesa.Agent):  # type: ignore[misc]
     @property
     def cash(self) -> float:
         """Balance of the quote asset."""
-        return float(money(self.world, self.state.ledger.balances[self.row, 0]))
+        return float(money(self.world, self.world.state.ledger.balances[self.row, 0]))
 
     @property
     def open_orders(self) -> list[OpenOrder]:

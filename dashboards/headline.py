@@ -45,7 +45,8 @@ def fall_of(market: str, rows: pd.DataFrame) -> Fall:
 def falls(series: pd.DataFrame) -> list[Fall]:
     """Find the largest fall of every market, the deepest first."""
     found = [
-        fall_of(str(m), rows.sort_values("step")) for m, rows in series.groupby("market", observed=True)
+        fall_of(str(m), rows.sort_values("step"))
+        for m, rows in series.groupby("market", observed=True)
     ]
     return sorted(found, key=lambda f: (-f.fraction, f.market))
 
@@ -88,7 +89,12 @@ def cards(run: "Run") -> list[Card]:
     where = f"{fall.market}: {price(fall.peak)} to {price(fall.trough)} in {duration(fall.seconds)}"
     return [
         Card("Largest price fall", share(fall.fraction), where, _bad(fall.fraction > 0.1)),
-        Card("Liquidated accounts", count(hit), f"{share(hit / max(n, 1))} of {count(n)}", _bad(hit > 0)),
+        Card(
+            "Liquidated accounts",
+            count(hit),
+            f"{share(hit / max(n, 1))} of {count(n)}",
+            _bad(hit > 0),
+        ),
         Card("Closed by force", money(numbers["liquidated_notional"]), "value of the positions"),
         Card("Bad debt", money(debt), "beyond what accounts could pay", _bad(debt > 0)),
         Card("Who paid it", who, how, "text"),
@@ -99,10 +105,13 @@ def cards(run: "Run") -> list[Card]:
 def in_short(run: "Run") -> str:
     """Tell the run in a few sentences."""
     fall, numbers = falls(run.series)[0], run.summary
-    moved = f"The price of {fall.market} fell by {share(fall.fraction)} at worst, from {price(fall.peak)}"
-    words = f"{moved} to {price(fall.trough)}, and ended {_changed(fall.whole)}."
+    words = f"The price of {fall.market} fell by {share(fall.fraction)} at worst, from "
+    words += f"{price(fall.peak)} to {price(fall.trough)}, and ended {_changed(fall.whole)}."
     if not int(numbers["liquidations"]):
-        return words + " No account was liquidated: every margin held, and nobody else bore a loss for it."
+        return (
+            words
+            + " No account was liquidated: every margin held, and nobody else bore a loss for it."
+        )
     hit, size = int(numbers["liquidated_accounts"]), money(numbers["liquidated_notional"])
     verb = "was" if hit == 1 else "were"
     words += f" {plural(hit, 'account')} {verb} liquidated and {size} of positions closed by force;"

@@ -1,6 +1,7 @@
 """The report of a run: one HTML file that needs nothing else, and no network."""
 
 import os
+from html import escape
 from importlib import metadata, resources
 from pathlib import Path
 from string import Template
@@ -11,6 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from crossmargin import __version__
 from crossmargin.dashboards import page
+from crossmargin.dashboards.captions import WORDS
 from crossmargin.dashboards.figures.style import CONFIG
 from crossmargin.dashboards.figures.words import count, duration
 from crossmargin.dashboards.headline import cards, in_short
@@ -18,18 +20,6 @@ from crossmargin.dashboards.sections import sections
 
 if TYPE_CHECKING:
     from crossmargin.experiments.run import Run
-
-#: Words of the field that the page uses.
-WORDS = {
-    "Margin": "Money that an account must keep so that its positions may stay open.",
-    "Health": "What an account is worth over what it must keep. Below 1 it may be liquidated.",
-    "Liquidation": "The venue closes positions of an account against its will.",
-    "Notional": "The value of a position: its quantity times the price.",
-    "Mark": "The price at which the venue values positions.",
-    "Insurance fund": "Money of the venue that pays what emptied accounts owe.",
-    "Auto-deleveraging (ADL)": "Positions of winners are closed against those of emptied accounts.",
-    "Bad debt": "What an account owes after all that it had is gone.",
-}
 
 
 def write_report(run: "Run", path: str | Path) -> Path:
@@ -61,7 +51,7 @@ def report_html(run: "Run") -> str:
     """Return the report of a run as one HTML page."""
     parts = sections(run)
     return Template(_template("report.html")).substitute(
-        title=page.escape(f"{_title(run)} · crossmargin"),
+        title=escape(f"{_title(run)} · crossmargin"),
         style=_template("report.css"),
         header=_header(run) + page.contents(parts),
         sections="\n".join(map(page.section, parts)),
@@ -88,9 +78,9 @@ def _header(run: "Run") -> str:
         f"{duration(seconds)} ({duration(steps * seconds)}) · {_versions()}"
     )
     return (
-        f"<h1>{page.escape(_title(run))}</h1>{page.paragraphs(run.scenario.story)}"
-        f'<p class="facts">{page.escape(facts)}</p>{page.strip(cards(run))}'
-        f'<p class="short"><b>In short.</b> {page.escape(in_short(run))}</p>'
+        f"<h1>{escape(_title(run))}</h1>{page.paragraphs(run.scenario.story)}"
+        f'<p class="facts">{escape(facts)}</p>{page.strip(cards(run))}'
+        f'<p class="short"><b>In short.</b> {escape(in_short(run))}</p>'
     )
 
 
@@ -102,14 +92,17 @@ def _versions() -> str:
 def _footer(run: "Run") -> str:
     residuals = run.summary["residuals"]
     wrong = [name for name, value in residuals.items() if value]
-    books = "The books balance to the last unit" if not wrong else f"Out of balance: {', '.join(wrong)}"
-    sources = "".join(f"<li>{page.escape(s)}</li>" for s in run.scenario.sources)
+    books = (
+        "The books balance to the last unit" if not wrong else f"Out of balance: {', '.join(wrong)}"
+    )
+    sources = "".join(f"<li>{escape(s)}</li>" for s in run.scenario.sources)
     again = f"crossmargin run {run.scenario.name} --seed {run.seed} --report"
     return (
         f"<h2>Words</h2>{page.definitions(WORDS)}"
         + (f"<h2>Sources</h2><ul>{sources}</ul>" if sources else "")
-        + f"<p>{page.escape(books)} ({count(len(residuals))} sums checked). "
-        + f"Made by a model, not a record of real accounts. Again: <code>{page.escape(again)}</code></p>"
+        + f"<p>{escape(books)} ({count(len(residuals))} sums checked). "
+        + "Made by a model, not a record of real accounts. "
+        + f"Again: <code>{escape(again)}</code></p>"
     )
 
 

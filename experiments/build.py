@@ -4,7 +4,6 @@ Nothing here runs a block. Money comes in as mints to the outside row and moves 
 initial positions are matched, so that every long has its short.
 """
 
-import dataclasses
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +65,10 @@ class Block:
 
 
 def _places(behaviour: Behaviour, name: str, n_markets: int) -> int:
-    if behaviour.part is None:
-        return 8 * max(1, n_markets)
-    module = importlib.import_module(behaviour.part.kernel.__module__)
-    count = getattr(module, name, None)
+    home = behaviour.solo
+    if behaviour.part is not None:
+        home = importlib.import_module(behaviour.part.kernel.__module__)
+    count = getattr(home, name, None)
     return int(count(behaviour.numbers, n_markets)) if count else 0
 
 
@@ -266,10 +265,9 @@ def fill_accounts(state: State, blocks: list[Block], seed: int) -> None:
         rows["population"] = p
         rows["index"] = index
         rows["key"] = np.uint64(population_key(block.population.name)) + index.astype(np.uint64)
-        if block.behaviour.traits is not None:
-            for t, name in enumerate(type(block.behaviour.traits).model_fields):
-                value = getattr(block.behaviour.traits, name)
-                state.crowd.traits[block.rows, t] = draw(value, seed, rows["key"], t)
+        for t, name in enumerate(type(block.behaviour.traits).model_fields):
+            value = getattr(block.behaviour.traits, name)
+            state.crowd.traits[block.rows, t] = draw(value, seed, rows["key"], t)
 
 
 def fill_reports(
@@ -382,5 +380,6 @@ def _world(state: State, scenario: Scenario, entries: list[Entry], blocks: list[
         underlyings=[underlying.name for underlying in scenario.underlying],
         populations=[block.population.name for block in blocks],
     )
-    parts = [dataclasses.replace(entry.part, name=entry.part.name) for entry in entries]
-    return World(state=state, parts=parts, names=names, scenario=scenario)
+    world = World(state, [entry.part for entry in entries], names, scenario)
+    world.solo = {k: entry.solo for k, entry in enumerate(entries) if entry.solo is not None}
+    return world

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import mesa
+from mesa.agentset import AgentSet
 
-from crossmargin.agents.agentset import Rows, solo_set
+from crossmargin.agents.agentset import Rows
+from crossmargin.agents.solo import adopt, enlist
 from crossmargin.agents.trader import Trader
 from crossmargin.experiments.branching import copy_events, restart_steps
 from crossmargin.experiments.load import load_scenario
@@ -56,12 +58,13 @@ class Market(mesa.Model):  # type: ignore[misc]
         super().__init__(rng=int(number))
         self.seed = int(number)
         world, self.start = begin(load_scenario(scenario, overrides), self.seed)
-        self._adopt(world)
+        self._hold(world)
+        for place, kind in world.solo.items():
+            enlist(self, place, kind)
 
-    def _adopt(self, world: World) -> None:
+    def _hold(self, world: World) -> None:
         self.world = world
         self._scenario = world.scenario
-        attach(self)
 
     @property
     def scenario(self) -> Scenario:
@@ -79,9 +82,10 @@ class Market(mesa.Model):  # type: ignore[misc]
         return Rows(self)
 
     @property
-    def solo(self) -> Any:
+    def solo(self) -> AgentSet:
         """Agents whose behaviour is written in Python."""
-        return solo_set(self)
+        traders = [t for part in self.world.python_parts.values() for t in part.traders]
+        return AgentSet(traders, random=self.random)
 
     def trader(self, row: int) -> Trader:
         """View of a row."""
@@ -130,7 +134,8 @@ class Market(mesa.Model):  # type: ignore[misc]
         child = type(self).__new__(type(self))
         mesa.Model.__init__(child, rng=self.seed)
         child.seed, child.start = self.seed, self.start
-        child._adopt(self.world.fork())
+        child._hold(self.world.fork())
+        adopt(child)
         child.steps = self.steps
         copy_events(self, child)
         return child

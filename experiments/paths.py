@@ -79,7 +79,7 @@ def _read(file: Path) -> pd.DataFrame:
     if not file.is_file():
         raise ScenarioError(f"{file}: no such file")
     try:
-        table = pd.read_csv(file, dtype=str, skip_blank_lines=False)
+        table = pd.read_csv(file, dtype=str, skip_blank_lines=False, keep_default_na=False)
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise ScenarioError(f"{file}: cannot be read as CSV: {str(error).strip()}") from None
     table.columns = table.columns.str.strip().str.lower()

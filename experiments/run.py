@@ -209,6 +209,8 @@ def simulate(
     seed = 0 if seed is None else _checked_seed(seed)
     began = perf_counter()
     world, start = begin(found, seed)
+    if world.solo:
+        world = _with_traders(found, seed)
     built = perf_counter()
     _ = world.program
     compiled = perf_counter()
@@ -219,6 +221,13 @@ def simulate(
         "run": perf_counter() - compiled,
     }
     return Run(found, seed, found.run.steps, world, start, wall | _named(world.seconds))
+
+
+def _with_traders(scenario: Scenario, seed: int) -> World:
+    """World whose traders written in Python belong to a market."""
+    from crossmargin.experiments.market import Market
+
+    return Market(scenario, seed=seed).world
 
 
 def _named(seconds: dict[str, float]) -> dict[str, float]:

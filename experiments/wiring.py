@@ -6,7 +6,7 @@ to the round make one round, which the compiled loop repeats while forced orders
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from crossmargin.experiments.load import part_numbers, read_numbers
@@ -26,7 +26,7 @@ class Entry:
     market: int = -1
     underlying: int = -1
     after_forced: bool = False
-    solo: type | None = None
+    solo: Any = None
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,8 @@ class Behaviour:
 
     part: Part | None
     numbers: Numbers
-    traits: Numbers | None
-    solo: type | None = None
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    traits: Numbers
+    solo: Any = None
 
 
 def part_tables(scenario: Scenario) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -70,8 +69,12 @@ def population_numbers(population: Population) -> Behaviour:
     """
     where = f"population.{population.name}"
     if ":" in population.kind:
+        solo = _solo_class(where, population.kind)
         return Behaviour(
-            None, NoNumbers(), None, _solo_class(where, population.kind), population.behaviour
+            None,
+            read_numbers(solo.Parameters, population.behaviour, f"{where}.behaviour"),
+            read_numbers(solo.Traits, population.traits, f"{where}.traits"),
+            solo,
         )
     table = {"kind": population.kind, **population.behaviour}
     try:
@@ -83,12 +86,16 @@ def population_numbers(population: Population) -> Behaviour:
     return Behaviour(part, numbers, read_numbers(record, population.traits, f"{where}.traits"))
 
 
-def _solo_class(where: str, kind: str) -> type:
+def _solo_class(where: str, kind: str) -> Any:
+    """Trader subclass that `module:Class` names."""
     module, _, name = kind.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
-    except (ImportError, AttributeError) as error:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
         raise ParameterError(f"{where}.kind = {kind!r}: {error}") from None
+    if not (isinstance(found, type) and hasattr(found, "decide")):
+        raise ParameterError(f"{where}.kind = {kind!r}: is no Trader with a method `decide`")
+    return found
 
 
 def _plain(name: str, key: str = "", **places: Any) -> Entry:

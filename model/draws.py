@@ -153,10 +153,10 @@ def _far_tail(r):
 @kernel
 def normal(uniform):
     """Standard normal quantile of a uniform in [0, 1): one draw a normal, monotone."""
-    q = uniform + 0.5 * UNIT - 0.5
+    q = (uniform - 0.5) + 0.5 * UNIT
     if abs(q) <= 0.425:
         return _central(q)
-    tail = uniform + 0.5 * UNIT if q < 0.0 else 1.0 - (uniform + 0.5 * UNIT)
+    tail = uniform + 0.5 * UNIT if q < 0.0 else (1.0 - uniform) - 0.5 * UNIT  # never 0
     r = math.sqrt(-math.log(tail))
     value = _near_tail(r - 1.6) if r <= 5.0 else _far_tail(r - 5.0)
     return -value if q < 0.0 else value

@@ -7,9 +7,9 @@ so that versions, checkouts and flags live side by side and never meet. Kernels 
 the package, are compiled in every process and never cached.
 
 `_nrt=False` turns reference counting off. It is sound only for kernels that allocate nothing and
-return no array; a test walks every compiled overload and fails on one that does. `nogil` lets
-threads run markets side by side; `error_model="numpy"` keeps exceptions out of the code, which is
-why a kernel that can go wrong leaves a code in a `Fault` record.
+return no array; one that returns an array is refused when it is compiled. `nogil` lets threads run
+markets side by side; `error_model="numpy"` keeps exceptions out of the code, which is why a kernel
+that can go wrong leaves a code in the `Clock`.
 """
 
 import ast
@@ -24,9 +24,9 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
-from numba import config, njit
-from numba.core.registry import CPUDispatcher
+from numba import config, njit, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.registry import CPUDispatcher
 
 #: The four folders of the package, by the name under which they are imported.
 PACKAGE = "crossmargin"
@@ -171,7 +171,21 @@ class _Cache(FunctionCache):  # type: ignore[misc]
             super().save_overload(signature, data)
 
 
-class _Inner(CPUDispatcher):  # type: ignore[misc]
+def holds_array(kind: types.Type) -> bool:
+    """Tell whether values of a Numba type own counted memory, alone or inside a tuple."""
+    if isinstance(kind, types.BaseTuple):
+        return any(holds_array(member) for member in kind)
+    return isinstance(kind, (types.Array, types.List, types.ListType, types.DictType))
+
+
+class _Kernel(CPUDispatcher):  # type: ignore[misc]
+    def add_overload(self, result: Any) -> None:
+        if holds_array(result.signature.return_type):
+            raise TypeError(f"kernel {self.__name__} returns an array, which would corrupt memory")
+        super().add_overload(result)
+
+
+class _Inner(_Kernel):
     """A kernel without a Python face: calling it from Python would crash the process."""
 
     def __call__(self, *args: Any) -> Any:
@@ -201,8 +215,7 @@ def kernel(
             compiled._cache = _Cache(function)
         except RuntimeError:  # no usable folder
             pass
-    if not python:
-        compiled.__class__ = _Inner
+    compiled.__class__ = _Kernel if python else _Inner
     KERNELS.append(compiled)
     return compiled
 

@@ -561,8 +561,8 @@ class Crowd(NamedTuple):
     reports : (n_reporters,) REPORT
     requests : (n_accounts,) int64, quote units that an owner wants to bring in (+) or take out (-);
         the next block does what it can and clears them
-    outside_lots : (n_accounts, n_markets) int64, what an arbitrageur holds on the external market
-        against its position in each market, lots of that market
+    outside_lots : (n_accounts, n_markets) int64, what an account holds outside the venue against
+        its position in a market, lots: the hedges of arbitrageurs, of the coins of makers
     """
 
     traits: Array

@@ -63,6 +63,12 @@ def limit_of(book, message):
 
 
 @kernel
+def is_spot_sale(ledger, message):
+    """Tell whether an order sells what its account must own."""
+    return message.side < 0 and ledger.markets[message.market].kind == SPOT
+
+
+@kernel
 def _entry_loss(book, ledger, message, limit):
     """Loss against the mark and fees when an order trades as far as it can, quote units.
 
@@ -84,7 +90,7 @@ def has_margin(book, ledger, message, limit):
     row, market = message.account, np.int64(message.market)
     side = 0 if message.side > 0 else 1
     asked = book.open_lots[row, market, 1] + message.quantity if side == 1 else 0
-    if ledger.markets[market].kind == SPOT and asked > ledger.lots[row, market]:
+    if is_spot_sale(ledger, message) and asked > ledger.lots[row, market]:
         return False  # spot cannot be sold short
     book.open_lots[row, market, side] += message.quantity
     after = free_collateral(ledger, book, row) - _entry_loss(book, ledger, message, limit)
@@ -131,6 +137,8 @@ def refusal(book, ledger, message, step):
 def admitted(book, ledger, message, limit):
     """Lots of an order that may go to the book and, when none may, the reason."""
     lots = message.quantity
+    if message.author_class == FORCED and is_spot_sale(ledger, message):
+        message.flags |= REDUCE_ONLY
     if message.flags & REDUCE_ONLY != 0:
         lots = reducible(ledger.lots[message.account, message.market], message.side, lots)
         if lots == 0:
@@ -193,7 +201,7 @@ def place(book, ledger, log, message):
     lots = sweep(book, ledger, log, message, lots)
     if lots == 0 or message.action == MARKET_ORDER or message.life != GOOD_TILL_CANCELLED:
         return 0
-    if message.side < 0 and ledger.markets[message.market].kind == SPOT:
+    if is_spot_sale(ledger, message):
         message.flags |= REDUCE_ONLY  # what rests never sells more than is still held
     slot = rest(book, message, lots)
     if slot < 0:

@@ -50,6 +50,7 @@ class World:
     names : Names
     sealed : dict of lists of arrays, chunks of the log that are finished
     python_parts : dict, place in the program to a function `(world, step) -> None`
+    solo : dict, place in the program to the class of traders that acts there
     """
 
     state: State
@@ -59,6 +60,7 @@ class World:
     step: int = 0
     sealed: dict[str, list[Array]] = field(default_factory=lambda: {c: [] for c in CHUNKS})
     python_parts: dict[int, Callable[["World", int], None]] = field(default_factory=dict)
+    solo: dict[int, type] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     _program: Array | None = None
 
@@ -169,6 +171,7 @@ class World:
             step=self.step,
             sealed={chunk: list(rows) for chunk, rows in self.sealed.items()},
             python_parts=dict(self.python_parts),
+            solo=self.solo,
             _program=self._program,
         )
 

@@ -37,13 +37,18 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_the_readme_code_runs(number: int, tmp_path: Path) -> None:
-    script = tmp_path / "example.py"
-    script.write_text(blocks("python")[number])
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+def test_the_readme_code_runs(tmp_path: Path) -> None:
+    """Blocks that begin with the path of a file are written there, for those that follow."""
+    for block in blocks("python"):
+        named = re.match(r"# (\S+\.py)\n", block)
+        script = tmp_path / (named[1] if named else "example.py")
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(block)
+        if not named:
+            command = [sys.executable, script.name]
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout.strip()
 
 
 def test_the_first_example_is_short() -> None:
@@ -52,10 +57,16 @@ def test_the_first_example_is_short() -> None:
 
 
 def command_lines(program: str) -> list[str]:
-    """Lines of all documents that call a program, comments cut."""
-    text = "\n".join(path.read_text() for path in DOCUMENTS)
-    shown = re.findall(rf"(?:^|`)(?:\$ )?({program} [^`\n#]*)", text, re.MULTILINE)
-    return sorted({line.strip() for line in shown})
+    """Commands of all documents that call a program, in fences and in line, comments cut."""
+    found = set()
+    for path in DOCUMENTS:
+        fences = re.findall(r"```\w*\n(.*?)```", path.read_text(), re.DOTALL)
+        inline = re.findall(r"`([^`\n]+)`", path.read_text())
+        lines = [line for fence in fences for line in fence.splitlines()] + inline
+        found |= {
+            line.partition("#")[0].strip() for line in lines if line.startswith(f"{program} ")
+        }
+    return sorted(found)
 
 
 def test_documented_make_targets_exist() -> None:

@@ -9,7 +9,16 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from crossmargin.dashboards.figures.style import BLUE, INK, MONEY_AXIS, ORANGE, RED, SKY, TEMPLATE, clock
+from crossmargin.dashboards.figures.style import (
+    BLUE,
+    INK,
+    MONEY_AXIS,
+    ORANGE,
+    RED,
+    SKY,
+    TEMPLATE,
+    clock,
+)
 from crossmargin.dashboards.figures.thin import thin
 from crossmargin.dashboards.figures.words import money
 
@@ -104,7 +113,9 @@ def cascade_figure(liquidations: pd.DataFrame, events: pd.DataFrame) -> go.Figur
 def cascade_numbers(rows: pd.DataFrame) -> pd.DataFrame:
     """Liquidations, accounts and notional of each generation."""
     grouped = rows.groupby("generation").agg(
-        liquidations=("event", "size"), accounts=("account", "nunique"), notional=("notional", "sum")
+        liquidations=("event", "size"),
+        accounts=("account", "nunique"),
+        notional=("notional", "sum"),
     )
     whole = float(np.maximum(grouped["notional"].sum(), 1e-12))
     return grouped.assign(share=grouped["notional"] / whole).reset_index()

@@ -49,6 +49,12 @@ def class_figure(accounts: pd.DataFrame) -> go.Figure:
             textposition="none",
             hovertemplate="%{text}",
         )
-    axis = {**MONEY_AXIS, "tickprefix": "", "rangemode": "normal", "zeroline": True, "zerolinewidth": 2}
+    axis = {
+        **MONEY_AXIS,
+        "tickprefix": "",
+        "rangemode": "normal",
+        "zeroline": True,
+        "zerolinewidth": 2,
+    }
     figure.update_xaxes(title_text="← lost   by changes of price ($)   gained →", **axis)
     return figure

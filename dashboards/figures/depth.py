@@ -19,7 +19,9 @@ def in_quote(series: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _add_line(figure: go.Figure, rows: pd.DataFrame, column: str, row: int, **style: object) -> None:
+def _add_line(
+    figure: go.Figure, rows: pd.DataFrame, column: str, row: int, **style: object
+) -> None:
     kept = thin(rows, column)
     figure.add_scatter(
         x=kept["time"],

@@ -1,5 +1,7 @@
 """How close the accounts stand to liquidation, over time."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -18,7 +20,7 @@ LIMIT = HEALTH_EDGES.index(1.0) + 1
 
 def bin_labels() -> list[str]:
     """Name the bins of health, from the worst to the best."""
-    inner = [f"{a:g} – {b:g}" for a, b in zip(HEALTH_EDGES[:-1], HEALTH_EDGES[1:], strict=True)]
+    inner = [f"{a:g} – {b:g}" for a, b in pairwise(HEALTH_EDGES)]
     return [f"below {HEALTH_EDGES[0]:g}", *inner, f"over {HEALTH_EDGES[-1]:g}"]
 
 
@@ -61,7 +63,9 @@ def health_figure(system: pd.DataFrame) -> go.Figure:
         colorscale=SHADES,
         zmin=0,
         colorbar=_colour_scale(float(counts.max(initial=1))),
-        hovertemplate="health %{y}<br>%{x:,.1f} " + time.unit + "<br>%{customdata:,} accounts<extra></extra>",
+        hovertemplate="health %{y}<br>%{x:,.1f} "
+        + time.unit
+        + "<br>%{customdata:,} accounts<extra></extra>",
     )
     figure.add_hline(y=LIMIT - 0.5, line={"color": "#D55E00", "width": 2, "dash": "dash"})
     figure.update_xaxes(title_text=time.title, showgrid=False)

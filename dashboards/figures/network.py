@@ -4,7 +4,7 @@ Populations stand on a circle; single accounts stand in two columns, those that 
 the left and those that bore them on the right, joined by an edge for each loss.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -26,7 +26,7 @@ class Drawing(NamedTuple):
     """What is drawn: the graph cut down to its largest edges and a place for each node."""
 
     graph: nx.DiGraph
-    places: Mapping[Hashable, Point]
+    places: Mapping[Any, Point]
     shown: float  # share of all losses that the edges carry
 
 
@@ -42,7 +42,9 @@ def largest_edges(graph: nx.DiGraph, edges: int) -> tuple[nx.DiGraph, float]:
 def on_circle(graph: nx.DiGraph, edges: int = EDGES) -> Drawing:
     """Place every node of a small graph on a circle, system rows side by side."""
     part, shown = largest_edges(graph, edges)
-    order = sorted(part, key=lambda n: (part.nodes[n]["kind"] == "system", str(part.nodes[n]["label"])))
+    order = sorted(
+        part, key=lambda n: (part.nodes[n]["kind"] == "system", str(part.nodes[n]["label"]))
+    )
     ring = nx.Graph()
     ring.add_nodes_from(order)
     places = nx.circular_layout(ring) if len(order) > 1 else {n: np.zeros(2) for n in order}
@@ -73,13 +75,11 @@ def in_columns(graph: nx.DiGraph, accounts: int = 12, edges: int = 2 * EDGES) ->
     return Drawing(part, places, drawn / total if total else 0.0)
 
 
-def _top(weights: Iterable[tuple[Hashable, float]], n: int) -> list[Hashable]:
+def _top(weights: Iterable[tuple[Any, float]], n: int) -> list[Any]:
     return [k for k, v in sorted(weights, key=lambda w: (-w[1], str(w[0])))[:n] if v > 0]
 
 
-def _column(
-    graph: nx.DiGraph, side: str, order: list[Hashable], x: float
-) -> dict[Hashable, Point]:
+def _column(graph: nx.DiGraph, side: str, order: list[Any], x: float) -> dict[Any, Point]:
     """Spread the nodes of one side evenly, the largest on top."""
     nodes = [(side, n) for n in order if (side, n) in graph]
     heights = np.linspace(1, -1, len(nodes)) if len(nodes) > 1 else np.zeros(len(nodes))
@@ -98,7 +98,7 @@ def curve(a: Point, b: Point, bend: float = 0.18) -> NDArray[np.float64]:
     return np.outer(a, (1 - t) ** 2) + np.outer(middle, 2 * t * (1 - t)) + np.outer(b, t**2)
 
 
-def _edge_words(graph: nx.DiGraph, a: Hashable, b: Hashable) -> str:
+def _edge_words(graph: nx.DiGraph, a: Any, b: Any) -> str:
     data = graph.edges[a, b]
     who = f"{graph.nodes[a]['label']} → {graph.nodes[b]['label']}"
     parts = (("price", data.get("price", 0.0)), ("transfer", data.get("transfer", 0.0)))
@@ -143,7 +143,7 @@ def _add_arrow(figure: go.Figure, xs: Point, ys: Point, colour: str, width: floa
     )
 
 
-def _add_nodes(figure: go.Figure, drawing: Drawing, sizes: Mapping[Hashable, float]) -> None:
+def _add_nodes(figure: go.Figure, drawing: Drawing, sizes: Mapping[Any, float]) -> None:
     graph, nodes = drawing.graph, list(drawing.graph)
     top = max(sizes.values(), default=1.0) or 1.0
     system = [graph.nodes[n]["kind"] == "system" for n in nodes]
@@ -197,7 +197,9 @@ def population_network(drawing: Drawing) -> go.Figure:
         has_loop = drawing.graph.has_edge(node, node)
         name = readable(drawing.graph.nodes[node]["label"]).replace(" ", "<br>", 1)
         text = f"<b>{name}</b><br>lost {money(suffered[node])}"
-        figure.add_annotation(text=text, showarrow=False, font={"size": 11}, **_outside(place, has_loop))
+        figure.add_annotation(
+            text=text, showarrow=False, font={"size": 11}, **_outside(place, has_loop)
+        )
     figure.update_xaxes(visible=False, range=[-2.1, 2.1], fixedrange=True)
     return figure.update_yaxes(visible=False, range=[-1.6, 1.6], scaleanchor="x", fixedrange=True)
 
@@ -206,15 +208,17 @@ def account_network(drawing: Drawing) -> go.Figure:
     """Draw losses from the accounts that caused most to those that bore most of it."""
     graph = drawing.graph
     sides = [sum(1 for n in graph if n[0] == side) for side in ("from", "to")]
-    figure = blank(height=120 + 34 * max(sides), hovermode="closest")
+    figure = blank(height=120 + 36 * max(sides), hovermode="closest")
     _add_edges(figure, drawing, 0.0)
-    amounts = {n: float(d["caused" if n[0] == "from" else "suffered"]) for n, d in graph.nodes(data=True)}
+    amounts = {
+        n: float(d["caused" if n[0] == "from" else "suffered"]) for n, d in graph.nodes(data=True)
+    }
     _add_nodes(figure, drawing, amounts)
     _add_legend(figure, graph)
     for (side, node), (x, y) in drawing.places.items():
         label = readable(graph.nodes[side, node]["label"])[:24]
         where = {"x": 1.16 * x, "y": y, "xanchor": "right" if side == "from" else "left"}
-        text = f"{label} <b>{money(amounts[side, node])}</b>"
+        text = f"{label}<br><b>{money(amounts[side, node])}</b>"
         figure.add_annotation(text=text, showarrow=False, font={"size": 11}, **where)
     for x, text in ((-1, "<b>caused</b>"), (1, "<b>lost</b>")):
         figure.add_annotation(x=x, y=1.22, text=text, showarrow=False)

@@ -52,7 +52,10 @@ def _add_markers(figure: go.Figure, marks: pd.DataFrame, scale: float) -> None:
             "opacity": 0.55,
             "line": {"width": 1, "color": INK},
         },
-        text=[f"{n} liquidated, {money(v)}" for n, v in zip(largest["n"], largest["notional"], strict=True)],
+        text=[
+            f"{n} liquidated, {money(v)}"
+            for n, v in zip(largest["n"], largest["notional"], strict=True)
+        ],
         hovertemplate="%{text}<extra></extra>",
     )
 
@@ -83,5 +86,7 @@ def price_figure(series: pd.DataFrame, liquidations: pd.DataFrame, market: str) 
         _add_markers(figure, grouped_liquidations(closed, rows), time.scale)
     near = price_format(float(rows["mid"].median()) if rows["mid"].notna().any() else 0.0)
     figure.update_xaxes(title_text=time.title, hoverformat=",.2f", ticksuffix="")
-    figure.update_yaxes(title_text=f"{market} price ($)", tickprefix="$", tickformat=near, hoverformat=near)
+    figure.update_yaxes(
+        title_text=f"{market} price ($)", tickprefix="$", tickformat=near, hoverformat=near
+    )
     return figure

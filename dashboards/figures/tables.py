@@ -46,10 +46,14 @@ def _by_class(row: pd.Series) -> dict[str, str]:
     return {f"price: {c.removeprefix(PREFIX)}": money(row[c]) for c in columns}
 
 
-def spreaders(accounts: pd.DataFrame, liquidations: pd.DataFrame, graph: nx.DiGraph) -> pd.DataFrame:
+def spreaders(
+    accounts: pd.DataFrame, liquidations: pd.DataFrame, graph: nx.DiGraph
+) -> pd.DataFrame:
     """The ten accounts whose forced orders and debts cost others most."""
     rows, closed = people(accounts), liquidations.groupby("account")["notional"].sum()
-    caused = pd.Series({n: float(d["caused"]) for n, d in graph.nodes(data=True) if n in rows.index})
+    caused = pd.Series(
+        {n: float(d["caused"]) for n, d in graph.nodes(data=True) if n in rows.index}
+    )
     top = caused[caused > 0].nlargest(TOP) if len(caused) else caused
     lines = []
     for account, amount in top.items():

@@ -1,5 +1,7 @@
 """Fewer points, same picture: long series keep the lowest and the highest point of each bin."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ POINTS = 1200
 def _bin_extremes(values: NDArray[np.float64], edges: NDArray[np.int64]) -> set[int]:
     """Positions of the lowest and highest finite value between consecutive edges."""
     kept: set[int] = set()
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         part = values[first:last]
         if not np.isfinite(part).any():
             continue

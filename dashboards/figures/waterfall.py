@@ -6,7 +6,17 @@ from typing import NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
-from crossmargin.dashboards.figures.style import BLUE, GREEN, INK, MONEY_AXIS, ORANGE, PINK, RED, SKY, blank
+from crossmargin.dashboards.figures.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MONEY_AXIS,
+    ORANGE,
+    PINK,
+    RED,
+    SKY,
+    blank,
+)
 from crossmargin.dashboards.figures.words import money
 
 
@@ -24,12 +34,15 @@ def event_total(events: pd.DataFrame, kind: str) -> float:
     return float(events.loc[events["kind"] == kind, "amount"].abs().sum())
 
 
-def adl_cost(liquidations: pd.DataFrame, events: pd.DataFrame) -> float:
-    """What winners gave up: their positions were closed at another price than the mark, quote."""
-    closed = events[events["kind"] == "adl"].set_index("id")
-    marks = liquidations.set_index("event")["mark"].reindex(closed.index)
-    gain = closed["quantity"] * (marks - closed["price"])
-    return max(0.0, -float(gain.sum()))
+def slippage(liquidations: pd.DataFrame) -> tuple[float, float]:
+    """What the liquidated lost against the mark, and what winners gave up to them by ADL, quote.
+
+    Auto-deleveraging closes at the bankruptcy price: what an emptied account is spared against the
+    mark, its counterparty loses.
+    """
+    by_adl = liquidations["kind"] == "adl"
+    lost = float(liquidations.loc[~by_adl, "slippage"].sum())
+    return lost, max(0.0, -float(liquidations.loc[by_adl, "slippage"].sum()))
 
 
 def backstop_loss(accounts: pd.DataFrame) -> float:
@@ -50,12 +63,12 @@ def layers(
     what their margin could not; what is left is owed and unpaid.
     """
     fund = event_total(events, "insurance")
-    adl = adl_cost(liquidations, events)
     shared = float(summary["socialised_loss"])
-    unpaid = max(0.0, float(summary["bad_debt"]) - fund - adl - shared)
-    penalties, slippage = float(liquidations["penalty"].sum()), float(liquidations["slippage"].sum())
+    unpaid = max(0.0, float(summary["bad_debt"]) - fund - shared)
+    worse, adl = slippage(liquidations)
+    penalties = float(liquidations["penalty"].sum())
     return [
-        Layer("the liquidated (worse prices)", slippage, "closed worse than the mark", SKY),
+        Layer("the liquidated (worse prices)", worse, "closed worse than the mark", SKY),
         Layer("the liquidated (penalties)", penalties, "fees of the liquidation", BLUE),
         Layer("insurance fund", fund, "paid for emptied accounts", GREEN),
         Layer("backstop vault", backstop_loss(accounts), "lost on positions it took over", ORANGE),

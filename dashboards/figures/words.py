@@ -71,6 +71,8 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         minutes, rest = divmod(round(seconds), 60)
         return f"{minutes} min" + (f" {rest} s" if rest and minutes < 10 else "")
-    large, small, big, little = (3600, 60, "h", "min") if seconds < 86400 else (86400, 3600, "d", "h")
+    large, small, big, little = (
+        (3600, 60, "h", "min") if seconds < 86400 else (86400, 3600, "d", "h")
+    )
     whole, rest = divmod(round(seconds / small), large // small)
     return f"{whole} {big}" + (f" {rest} {little}" if rest else "")

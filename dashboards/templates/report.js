@@ -5,7 +5,7 @@
   const config = Object.assign({}, figures.config, isNarrow ? {displayModeBar: false} : {});
   for (const [id, figure] of Object.entries(figures.charts)) {
     const place = document.getElementById(id);
-    if (isNarrow) { fit(figure.layout, place); }
+    if (isNarrow) { fit(figure.layout, place); figure.data.forEach(shrink); }
     Plotly.newPlot(place, figure.data, figure.layout, config).then(function () {
       place.querySelectorAll("svg").forEach(function (svg) { svg.setAttribute("aria-hidden", "true"); });
     });
@@ -18,7 +18,13 @@
     (layout.annotations || []).forEach(function (a) { a.font = Object.assign({}, a.font, {size: 9}); });
     if (layout.yaxis && layout.yaxis.scaleanchor) {
       layout.height = 1.1 * place.clientWidth;
+      layout.xaxis.range = layout.xaxis.range.map(function (v) { return 1.15 * v; });
       place.style.height = layout.height + "px";
+    }
+  }
+  function shrink(trace) {
+    if (trace.marker && Array.isArray(trace.marker.size)) {
+      trace.marker.size = trace.marker.size.map(function (v) { return 0.6 * v; });
     }
   }
 })();

@@ -73,8 +73,8 @@ def _netted(rows: Array, batch: Array, level: Level) -> tuple[Array, Array, Arra
 def totals(batches: Batches, level: Level) -> Totals:
     """Sums of a ledger by holder."""
     n = len(level.nodes)
-    found = Totals(*(np.zeros(n, np.int64) for _ in range(5)), np.full(n, -1, np.int64))
-    most = np.zeros(n, np.int64)
+    caused, suffered, gained, own, hit, most = np.zeros((6, n), np.int64)
+    found = Totals(caused, suffered, gained, own, hit, np.full(n, -1, np.int64))
     for batch, rows in batches:
         sources, own, net = _netted(rows, batch, level)
         lost = np.maximum(-net, 0)

@@ -12,7 +12,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from crossmargin.model.contagion.flows import Flows, Totals, flows, totals
+from crossmargin.model.contagion.flows import Totals, flows, totals
 from crossmargin.model.contagion.levels import Level, folded, level_of
 from crossmargin.model.contagion.price_ledger import PriceLedger
 from crossmargin.model.contagion.transfer_ledger import TransferLedger
@@ -25,9 +25,14 @@ MOST_PAIRS = 250_000
 
 def joined(first: Totals, second: Totals) -> Totals:
     """Totals of both ledgers; the worst source is the price ledger's where it has one."""
-    sums = [a + b for a, b in zip(first[:4], second[:4], strict=True)]
-    hit = np.maximum(first.hit, second.hit)
-    return Totals(*sums, hit, np.where(first.worst >= 0, first.worst, second.worst))
+    return Totals(
+        caused=first.caused + second.caused,
+        suffered=first.suffered + second.suffered,
+        gained=first.gained + second.gained,
+        own=first.own + second.own,
+        hit=np.maximum(first.hit, second.hit),
+        worst=np.where(first.worst >= 0, first.worst, second.worst),
+    )
 
 
 def kept(found: Totals, is_source: Array, is_system: Array, top: int | None) -> Array:
@@ -40,7 +45,7 @@ def kept(found: Totals, is_source: Array, is_system: Array, top: int | None) -> 
     order = order[touched[order] & ~is_system[order]]
     pairs = np.cumsum(is_source[order]) * np.arange(1, len(order) + 1)
     n = int(np.searchsorted(pairs, MOST_PAIRS, side="right"))
-    shown = is_system | ~touched
+    shown: Array = is_system | ~touched
     shown[order[: n if top is None else min(n, top)]] = True
     return shown
 
@@ -111,7 +116,7 @@ def contagion_graph(
     if level != "population":
         grouping, n_folded = _limited(world, ledgers, grouping, top)
     sums = _Sums(world, ledgers, grouping)
-    graph = nx.DiGraph(unit=world.names.assets[0], level=level, folded=n_folded)
+    graph: Any = nx.DiGraph(unit=world.names.assets[0], level=level, folded=n_folded)
     _add_nodes(graph, world, grouping, sums)
     _add_edges(graph, grouping, sums, gains)
     return graph

@@ -5,12 +5,14 @@ so that no loss is counted twice and the entries of every author sum to zero. Ki
 
 penalty                 the account pays the liquidator or the fund: its own loss, their gain
 fund payment            the fund pays the deficit of the account
-socialised loss         an account in profit pays the deficit of another
+socialised loss         an account that has something pays part of the deficit
 take-over, backstop,    a position changes hands at another price than the mark: the difference,
 keeper, ADL             lots times mark less price, is what the taker gains from the giver
 
 A bad debt is no entry of its own: it is the sum of what others then pay, and would count twice;
 what nobody has paid so far stays with the account, whose loss is then larger than its equity.
+Where too many accounts share a loss for an event each, all deficits go into one pool (payer -1),
+and who paid into it has a part of each in proportion; rounding is a row of its own.
 What a forced order gives away on the book stands in the price ledger as far as it moves the mid.
 Profit forgone after an auto-deleveraging is an opportunity, not a transfer, and stands nowhere.
 """
@@ -28,6 +30,7 @@ from crossmargin.model.state import (
     INSURANCE,
     KEEPER_TAKEOVER,
     PENALTY,
+    ROUNDING,
     SOCIALISED,
     TAKEOVER,
     Array,
@@ -47,6 +50,8 @@ ENTRY = np.dtype(
     align=True,
 )
 
+#: Payer of an entry whose amount many accounts shared.
+POOL = -1
 #: Events by which a position changes hands without a book, from `account` to `other`.
 MOVES = (TAKEOVER, BACKSTOP_HANDOVER, KEEPER_TAKEOVER, ADL)
 
@@ -88,11 +93,11 @@ class TransferLedger:
     Attributes
     ----------
     entries : (n,) ENTRY, in the order of their sources
-    n_accounts : int
+    pooled : (n_accounts,) int64, quote units that each account paid into the pool
     """
 
     entries: Array
-    n_accounts: int
+    pooled: Array
 
     @classmethod
     def of(cls, world: World) -> "TransferLedger":
@@ -101,7 +106,10 @@ class TransferLedger:
         entries = np.concatenate([payments(events), moves(events, liquidations)])
         entries = entries[entries["amount"] != 0]
         order = np.argsort(entries["source"], kind="stable")
-        return cls(entries[order], len(world.state.ledger.accounts))
+        pooled = world.state.ledger.accounts["socialised"].astype(np.int64)
+        shared = entries[(entries["kind"] == SOCIALISED) & (entries["payer"] != POOL)]
+        np.subtract.at(pooled, shared["payer"], shared["amount"])
+        return cls(entries[order], pooled)
 
     @property
     def sources(self) -> Array:
@@ -110,14 +118,25 @@ class TransferLedger:
 
     def rows(self) -> Iterator[tuple[Array, Array]]:
         """Batches of sources, each with its row: (k,) accounts and (k, n_accounts) quote units."""
-        sources = self.sources
-        size = max(1, BATCH_CELLS // self.n_accounts)
+        sources, n_accounts = self.sources, len(self.pooled)
+        size = max(1, BATCH_CELLS // n_accounts)
         for first in range(0, len(sources), size):
             batch = sources[first : first + size]
             span = np.searchsorted(self.entries["source"], [batch[0], batch[-1] + 1])
             entries = self.entries[span[0] : span[1]]
-            rows = np.zeros((len(batch), self.n_accounts), np.int64)
+            rows = np.zeros((len(batch), n_accounts), np.int64)
             slot = np.searchsorted(batch, entries["source"])
-            np.add.at(rows, (slot, entries["payer"]), -entries["amount"])
             np.add.at(rows, (slot, entries["receiver"]), entries["amount"])
+            single = entries["payer"] != POOL
+            paid = entries[single]
+            np.add.at(rows, (slot[single], paid["payer"]), -paid["amount"])
+            for place, entry in zip(slot[~single], entries[~single], strict=True):
+                rows[place] -= self._shared(int(entry["amount"]))
             yield batch, rows
+
+    def _shared(self, amount: int) -> Array:
+        """Amount that came from the pool, by who paid into it, quote units; exact in sum."""
+        share = self.pooled / max(1, int(self.pooled.sum()))
+        parts = np.floor(amount * share).astype(np.int64)
+        parts[ROUNDING] += amount - int(parts.sum())
+        return parts

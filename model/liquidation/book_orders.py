@@ -12,10 +12,12 @@ Hyperliquid: 20% of a position above 100k first, then all after 30 s. dYdX v4: 1
 
 from typing import Literal
 
+import numpy as np
+
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import Parcel, unrealised
-from crossmargin.model.liquidation.episode import lot_value, units_of
-from crossmargin.model.liquidation.forced import CLOSING, close_out
+from crossmargin.model.liquidation.episode import units_of
+from crossmargin.model.liquidation.forced import close_out
 from crossmargin.model.liquidation.prices import (
     bankruptcy_half,
     fillable_half,
@@ -27,7 +29,7 @@ from crossmargin.model.liquidation.sizes import Sizing, closing_lots, within_cap
 from crossmargin.model.margin.numbers import is_unhealthy, measure
 from crossmargin.model.markets import steps_of
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import CLOSED, SPOT
+from crossmargin.model.state import CLOSED, FORCED_ORDER, SPOT
 
 PHASE = "liquidation"
 AT_MARK, AT_BANKRUPTCY, AT_FILLABLE = range(3)
@@ -126,47 +128,56 @@ def sizing_of(state, part, row):
 
 
 @kernel
-def close_some(state, part, row, market, sizing):
-    """Close what the rules say of one position; tell whether it was a part and some was closed."""
-    ledger, numbers = state.ledger, state.params[part]
-    held = abs(ledger.lots[row, market])
-    wanted = closing_lots(ledger, row, market, sizing)
-    cap = units_of(ledger, numbers[P.block_cap])
-    wanted = min(wanted, within_cap(ledger, row, market, state.clock[0].step, cap))
-    sign = 1 if ledger.lots[row, market] > 0 else -1
-    parcel = Parcel(market, sign * wanted, limit_price(ledger, numbers, row, market))
-    return close_out(state, row, CLOSING, parcel) > 0 and wanted < held
+def lots_now(state, part, row, market, sizing):
+    """Lots to close of a position, with its sign; the account is measured."""
+    ledger = state.ledger
+    lots = closing_lots(ledger, row, market, sizing)
+    cap = units_of(ledger, state.params[part, P.block_cap])
+    lots = min(lots, within_cap(ledger, row, market, state.clock[0].step, cap))
+    return lots if ledger.lots[row, market] > 0 else -lots
 
 
-@kernel(inline=False)
-def close_account(state, part, row):
-    """Close positions of an account, the most urgent first, until it is healthy again."""
-    ledger, numbers = state.ledger, state.params[part]
-    sizing = sizing_of(state, part, row)
-    tried, in_part = 0, False
-    for _ in range(ledger.markets.shape[0]):
-        measure(ledger, state.book, row)
-        market = next_position(ledger, row, tried, numbers[P.first])
-        if market < 0 or not is_unhealthy(ledger.accounts[row]) or lot_value(ledger, market) <= 0:
-            break
-        tried |= 1 << market
-        in_part |= close_some(state, part, row, market, sizing)
-    if in_part and numbers[P.cooldown] > 0.0:
-        wait = steps_of(state, numbers[P.cooldown])
-        ledger.accounts[row].cooldown = state.clock[0].step + wait
+@kernel
+def begin_cooldown(state, part, row):
+    """Let the account wait after a closing in part."""
+    seconds = state.params[part, P.cooldown]
+    if seconds > 0.0:
+        state.ledger.accounts[row].cooldown = state.clock[0].step + steps_of(state, seconds)
+
+
+@kernel
+def pick(state, part, row, tried):
+    """Market of the position to close next, or -1 when the account needs no more closing."""
+    ledger = state.ledger
+    if ledger.accounts[row].state == CLOSED:
+        return -1
     measure(ledger, state.book, row)
-    return 0
+    if not is_unhealthy(ledger.accounts[row]):
+        return -1
+    return next_position(ledger, row, tried, state.params[part, P.first])
 
 
 @kernel
 def book_orders(state, part, step):
-    """Close positions of all queued accounts; returns how many accounts were looked at."""
-    n = state.clock[0].n_queue
-    for i in range(n):
-        row = state.queue[i]
-        if state.ledger.accounts[row].state != CLOSED:
-            close_account(state, part, row)
-    return n
+    """Close positions of all queued accounts, the most urgent first; returns how many orders."""
+    ledger, numbers, sent = state.ledger, state.params[part], 0
+    for i in range(state.clock[0].n_queue):
+        row = np.int64(state.queue[i])
+        sizing = sizing_of(state, part, row)
+        tried, in_part = 0, False
+        market = pick(state, part, row, tried)
+        while market >= 0:
+            tried |= 1 << market
+            held = ledger.lots[row, market]
+            lots = lots_now(state, part, row, market, sizing)
+            parcel = Parcel(market, lots, limit_price(ledger, numbers, row, market))
+            closed = close_out(state, row, FORCED_ORDER, parcel)
+            sent += closed > 0
+            in_part |= closed > 0 and abs(lots) < abs(held)
+            market = pick(state, part, row, tried)
+        if in_part:
+            begin_cooldown(state, part, row)
+    return sent
 
 
 KERNEL = book_orders

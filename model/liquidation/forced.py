@@ -5,6 +5,8 @@ never more than what leaves raw equity at zero, shared between the liquidator an
 order skips the margin check, pays no taker's fee, and never trades more than the position.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from crossmargin.model.book import crosses
@@ -16,7 +18,6 @@ from crossmargin.model.margin.numbers import measure
 from crossmargin.model.state import (
     FEES,
     FORCED,
-    FORCED_ORDER,
     IMMEDIATE_OR_CANCEL,
     LIMIT,
     OUTSIDE,
@@ -24,6 +25,15 @@ from crossmargin.model.state import (
     TAKEOVER,
 )
 from crossmargin.model.trading import place
+
+
+class Tally(NamedTuple):
+    """Totals of a market and of the log before a forced order."""
+
+    notional: int
+    volume: int
+    shift: int
+    fills: int
 
 
 @kernel
@@ -53,97 +63,97 @@ def _write_order(state, row, parcel):
 
 
 @kernel
-def _send(state, event, market):
-    """Execute the forced order; returns the change of the position and quote units traded."""
-    book, log, cursor = state.book, state.log, state.log.cursor[0]
-    ladder = book.ladders[market]
-    lots, traded = state.ledger.lots[event.account, market], ladder.notional
-    shift, volume, fills = log.shift[market, FORCED], ladder.volume, cursor.fills
-    cursor.author = event.id
-    cursor.last_forced = event.id
-    cursor.messages += 1
-    place(book, state.ledger, log, log.forced[0])
+def _count(state, event, market, before):
+    """Enter what the forced order did since `before`; returns quote units traded."""
+    log, cursor, ladder = state.log, state.log.cursor[0], state.book.ladders[market]
     cursor.author = -1
-    event.shift = log.shift[market, FORCED] - shift
-    log.forced_volume[market] += ladder.volume - volume
-    cursor.forced_fills += cursor.fills - fills
-    closed = lots - state.ledger.lots[event.account, market]
-    return closed, 2 * (ladder.notional - traded) * state.ledger.markets[market].half_unit
+    cursor.messages += 1
+    cursor.last_forced = event.id
+    cursor.forced_fills += cursor.fills - before.fills
+    event.shift = log.shift[market, FORCED] - before.shift
+    log.forced_volume[market] += ladder.volume - before.volume
+    return 2 * (ladder.notional - before.notional) * state.ledger.markets[market].half_unit
+
+
+@kernel
+def _tally(state, market):
+    ladder = state.book.ladders[market]
+    shift = state.log.shift[market, FORCED]
+    return Tally(ladder.notional, ladder.volume, shift, state.log.cursor[0].fills)
+
+
+@kernel
+def _may_close(state, row, parcel):
+    """Tell whether a parcel can be closed at all; its order is written when it goes to the book."""
+    halted = state.ledger.markets[parcel.market].halted_until > state.clock[0].step
+    if parcel.lots == 0 or halted:
+        return False
+    if state.ledger.venue[0].is_takeover != 0:
+        return True
+    return _write_order(state, row, parcel)
 
 
 @kernel(inline=False)
-def force(state, row, kind, parcel):
-    """Close part of a position by an immediate order to the book; returns the lots closed.
+def close_out(state, row, kind, parcel):
+    """Close part of a position as the venue does: by a forced order, or by a take-over at the mark.
 
-    Nothing happens where the market is halted or nobody stands within the limit.
+    Nothing happens where the market is halted or nobody stands within the limit. Returns the lots
+    closed. It is called from parts directly: every kernel between would be optimised with it again.
 
     Parameters
     ----------
     kind : FORCED_ORDER or SEIZURE
     parcel : Parcel, lots with the sign of the position and the limit price, half ticks
     """
-    ledger, step, market = state.ledger, state.clock[0].step, parcel.market
-    if parcel.lots == 0 or ledger.markets[market].halted_until > step:
-        return 0
-    if not _write_order(state, row, parcel):
+    ledger, log, market = state.ledger, state.log, parcel.market
+    if not _may_close(state, row, parcel):
         return 0
     measure(ledger, state.book, row)
-    begin_trace(state.log, ledger, step)
-    event = open_event(state, kind, row, -1)
-    entry = open_entry(state, event, market, parcel.lots)
     in_profit = is_in_profit(ledger, row, market)
-    closed, notional = _send(state, event, market)
-    fill_entry(state, event, entry, closed, notional)
-    if in_profit:
-        entry.in_profit = notional
-    if closed == 0:
-        event.price = parcel.half_price
+    held = ledger.lots[row, market]
+    is_takeover = ledger.venue[0].is_takeover != 0
+    if is_takeover:
+        event = open_event(state, TAKEOVER, row, OUTSIDE)
+    else:
+        begin_trace(log, ledger, state.clock[0].step)
+        event = open_event(state, kind, row, -1)
+    entry = open_entry(state, event, market, parcel.lots)
+    if is_takeover:
+        mark = ledger.markets[market].mark
+        move(ledger, log, event, Parcel(market, parcel.lots, mark))
+        notional = abs(parcel.lots) * mark * ledger.markets[market].half_unit
+    else:
+        before = _tally(state, market)
+        log.cursor[0].author = event.id
+        place(state.book, ledger, log, log.forced[0])
+        notional = _count(state, event, market, before)
+    fill_entry(state, event, entry, held - ledger.lots[row, market], notional)
+    entry.in_profit = notional if in_profit else 0
     entry.penalty = penalise(state, row, market, notional, FEES)
     state.clock[0].n_forced += 1
-    return abs(closed)
+    return abs(held - ledger.lots[row, market])
+
+
+@kernel
+def move(ledger, log, event, parcel):
+    """Move a parcel from the event's account to its other row, without a book."""
+    giver, taker = np.int64(event.account), np.int64(event.other)
+    if ledger.markets[parcel.market].kind == SPOT:
+        move_spot(ledger, log, giver, taker, parcel)
+    else:
+        move_position(ledger, log, giver, taker, parcel)
 
 
 @kernel
 def hand_over(state, event, parcel):
-    """Move a parcel to the event's other row at its price, with its row in the table.
+    """Move a parcel of an event's account to its other row, and write the row of the table.
 
     The account must have been measured. Returns the row of the table.
     """
-    ledger, row, market = state.ledger, np.int64(event.account), parcel.market
+    ledger, market = state.ledger, parcel.market
     entry = open_entry(state, event, market, parcel.lots)
     notional = abs(parcel.lots) * parcel.half_price * ledger.markets[market].half_unit
-    if is_in_profit(ledger, row, market):
-        entry.in_profit = notional
-    if ledger.markets[market].kind == SPOT:
-        move_spot(ledger, state.log, row, np.int64(event.other), parcel)
-    else:
-        move_position(ledger, state.log, row, np.int64(event.other), parcel)
+    entry.in_profit = notional if is_in_profit(ledger, np.int64(event.account), market) else 0
+    move(ledger, state.log, event, parcel)
     fill_entry(state, event, entry, parcel.lots, notional)
     return entry
-
-
-@kernel(inline=False)
-def take_over(state, row, parcel):
-    """Close a parcel at the mark against the outside row, without impact; returns the lots."""
-    ledger, market = state.ledger, parcel.market
-    halted = ledger.markets[market].halted_until > state.clock[0].step
-    if parcel.lots == 0 or halted:
-        return 0
-    measure(ledger, state.book, row)
-    event = open_event(state, TAKEOVER, row, OUTSIDE)
-    entry = hand_over(state, event, Parcel(market, parcel.lots, ledger.markets[market].mark))
-    entry.penalty = penalise(state, row, market, entry.notional, FEES)
-    state.clock[0].n_forced += 1
-    return abs(parcel.lots)
-
-
-@kernel
-def close_out(state, row, kind, parcel):
-    """Close a parcel as the venue does: by a forced order, or by a take-over; returns the lots."""
-    if state.ledger.venue[0].is_takeover != 0:
-        return take_over(state, row, parcel)
-    return force(state, row, kind, parcel)
-
-
-#: Kind of the order that closes a derivative position.
-CLOSING = FORCED_ORDER

@@ -15,7 +15,7 @@ from crossmargin.model.state import CLASSES, SYSTEM_ROWS
 MARKETS = ("BTC-PERP", "ETH-PERP")
 POPULATIONS = ("makers", "leveraged longs", "leveraged shorts", "noise traders", "whale")
 BLOCK = 60.0
-STORY = "A whale with <20x> leverage & no patience is sold out. Nobody had asked her \"why\"."
+STORY = 'A whale with <20x> leverage & no patience is sold out. Nobody had asked her "why".'
 
 
 class Contagion:
@@ -82,7 +82,9 @@ def _prices(steps: int, rng: np.random.Generator, crash: bool) -> np.ndarray:
     path = np.cumsum(rng.normal(0, 4e-4, steps))
     if crash:
         at = np.arange(steps) - steps // 3
-        path = path - 0.18 / (1 + np.exp(-at / (steps / 90))) + 0.06 / (1 + np.exp(-at / (steps / 9)))
+        path = (
+            path - 0.18 / (1 + np.exp(-at / (steps / 90))) + 0.06 / (1 + np.exp(-at / (steps / 9)))
+        )
     return np.exp(path)
 
 
@@ -96,7 +98,9 @@ def _series(steps: int, rng: np.random.Generator, crash: bool) -> pd.DataFrame:
         frame = frame.assign(market=market, mid=mid, mark=mid, index=reference, reference=reference)
         frame = frame.assign(bid=mid * 0.9999, ask=mid * 1.0001, last=mid, depth_bid=depth)
         frame = frame.assign(depth_ask=depth * 1.2, open_interest=2e8 / start * mid / start)
-        frame = frame.assign(volume=5.0, trades=9, forced_volume=0.0, funding_rate=1e-4, halted=False)
+        frame = frame.assign(
+            volume=5.0, trades=9, forced_volume=0.0, funding_rate=1e-4, halted=False
+        )
         frames.append(frame)
     return pd.concat(frames, ignore_index=True).sort_values(["step", "market"], ignore_index=True)
 
@@ -105,13 +109,17 @@ def _accounts(rng: np.random.Generator, n: int) -> pd.DataFrame:
     rows = [{"population": name, "index": -1, "owner": -1} for name in SYSTEM_ROWS]
     for population in POPULATIONS:
         size = 1 if population == "whale" else n
-        rows += [{"population": population, "index": i, "owner": len(rows) + i} for i in range(size)]
+        rows += [
+            {"population": population, "index": i, "owner": len(rows) + i} for i in range(size)
+        ]
     frame = pd.DataFrame(rows)
     size = len(frame)
     start = rng.lognormal(10, 1.5, size)
     frame = frame.assign(account=np.arange(size), mode="cross", state="healthy", equity_start=start)
     frame = frame.assign(equity=start * rng.uniform(0.1, 1.2, size), initial_requirement=start / 3)
-    frame = frame.assign(maintenance_requirement=start / 6, health=3.0, deposited=0.0, liquidations=0)
+    frame = frame.assign(
+        maintenance_requirement=start / 6, health=3.0, deposited=0.0, liquidations=0
+    )
     for market in MARKETS:
         frame[f"position:{market}"] = rng.normal(0, 2, size).round(3)
     for name in CLASSES:
@@ -119,27 +127,47 @@ def _accounts(rng: np.random.Generator, n: int) -> pd.DataFrame:
     return frame
 
 
-def _liquidations(series: pd.DataFrame, liquidated: list[int], rng: np.random.Generator) -> pd.DataFrame:
+def _liquidations(
+    series: pd.DataFrame, liquidated: list[int], rng: np.random.Generator
+) -> pd.DataFrame:
     steps = int(series["step"].max()) + 1
     when = np.sort((steps // 3 + rng.exponential(steps / 60, len(liquidated))).astype(int))
     market = rng.choice(MARKETS, len(liquidated))
-    mark = series.set_index(["step", "market"]).loc[list(zip(when, market, strict=True)), "mark"].to_numpy()
+    mark = (
+        series.set_index(["step", "market"])
+        .loc[list(zip(when, market, strict=True)), "mark"]
+        .to_numpy()
+    )
     notional = rng.pareto(1.3, len(liquidated)) * 5e4 + 1e3
-    frame = pd.DataFrame({"event": np.arange(len(liquidated)), "step": when, "seconds": when * BLOCK})
+    frame = pd.DataFrame(
+        {"event": np.arange(len(liquidated)), "step": when, "seconds": when * BLOCK}
+    )
     frame = frame.assign(round=0, account=liquidated, market=market, kind="forced_order")
-    frame = frame.assign(delay_seconds=rng.choice([0, 60, 120, 600], len(frame)), quantity=notional / mark)
-    frame = frame.assign(notional=notional, mark=mark, slippage=notional * 0.004, penalty=notional * 0.01)
-    frame.loc[frame.index % 11 == 5, "kind"] = "adl"
+    frame = frame.assign(
+        delay_seconds=rng.choice([0, 60, 120, 600], len(frame)), quantity=notional / mark
+    )
+    frame = frame.assign(
+        notional=notional, mark=mark, slippage=notional * 0.004, penalty=notional * 0.01
+    )
+    by_adl = frame.index % 11 == 5
+    frame.loc[by_adl, "kind"] = "adl"
+    frame.loc[by_adl, "slippage"] *= -1
     return frame.assign(in_profit=notional * 0.1, equity=notional * 0.02, deficit=notional * 0.01)
 
 
 def _events(liquidations: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     n = len(liquidations)
-    frame = liquidations[["event", "step", "seconds", "round", "kind", "account", "market", "quantity"]]
+    frame = liquidations[
+        ["event", "step", "seconds", "round", "kind", "account", "market", "quantity"]
+    ]
     frame = frame.rename(columns={"event": "id"})
-    parent = np.array([-1 if i < 3 or rng.uniform() < 0.3 else rng.integers(0, i) for i in range(n)])
+    parent = np.array(
+        [-1 if i < 3 or rng.uniform() < 0.3 else rng.integers(0, i) for i in range(n)]
+    )
     frame = frame.assign(parent=parent.astype(np.int64), author_class="forced", other=-1)
-    frame = frame.assign(price=liquidations["mark"] * 1.01, amount=liquidations["notional"], shift=-1.0)
+    frame = frame.assign(
+        price=liquidations["mark"] * 1.01, amount=liquidations["notional"], shift=-1.0
+    )
     fund = frame.iloc[::4].assign(kind="insurance", amount=4e3, market="")
     fund = fund.assign(parent=fund["id"], id=np.arange(n, n + len(fund)))
     return pd.concat([frame, fund], ignore_index=True)
@@ -151,7 +179,9 @@ def _system(steps: int, liquidations: pd.DataFrame, events: pd.DataFrame) -> pd.
     fund = events[events["kind"] == "insurance"].groupby("step")["amount"].sum()
     paid = fund.reindex(range(steps), fill_value=0.0).cumsum().to_numpy()
     frame = frame.assign(equity=1e8, insurance=4e5 - paid, backstop=1e6, bad_debt=paid * 1.1)
-    frame = frame.assign(adl_notional=0.0, socialised=0.0, liquidated_notional=by_step.cumsum().to_numpy())
+    frame = frame.assign(
+        adl_notional=0.0, socialised=0.0, liquidated_notional=by_step.cumsum().to_numpy()
+    )
     frame = frame.assign(liquidatable=0, bankrupt=0, rounds=1, messages=100, fills=20)
     stress = 1 / (1 + np.exp(-(np.arange(steps) - steps // 3) / (steps / 60)))
     for b in range(HEALTH_BINS):
@@ -179,7 +209,9 @@ def _summary(system: pd.DataFrame, liquidations: pd.DataFrame) -> dict[str, Any]
     }
 
 
-def synthetic_run(*, steps: int = 1440, n: int = 60, crash: bool = True, seed: int = 7) -> SyntheticRun:
+def synthetic_run(
+    *, steps: int = 1440, n: int = 60, crash: bool = True, seed: int = 7
+) -> SyntheticRun:
     """Make up a run of some steps with `n` accounts a population; without a crash nobody falls."""
     rng = np.random.default_rng(seed)
     series, accounts = _series(steps, rng, crash), _accounts(rng, n)

@@ -88,7 +88,7 @@ def test_toy_through_the_book() -> None:
     end_block(state)
     unit = state.ledger.markets["half_unit"][0]
     found = PriceLedger.of(world_of(state)).matrix()[:, first:] // unit
-    # The book moves after each lot, the toy along it: half a contract of the own leg is the maker's.
+    # The book moves after each lot, the toy along it: half a lot of the own leg is the maker's.
     expected = np.round(EDGES / KAPPA).astype(int)
     for account, lots in enumerate(LONGS[:5]):
         expected[account, account] += lots // 2

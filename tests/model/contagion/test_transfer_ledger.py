@@ -11,6 +11,7 @@ from crossmargin.model.state import (
     FUND_PAYMENT,
     INSURANCE,
     PENALTY,
+    ROUNDING,
     SOCIALISED,
     State,
 )
@@ -82,3 +83,20 @@ def test_table_of_transfers_names_kinds_in_quote() -> None:
     paid = table[table["kind"] == "insurance"].iloc[0]
     assert (paid["payer"], paid["receiver"], paid["source"]) == (INSURANCE, first + A, first + A)
     assert round(paid["amount"] * 1e6) == 600
+
+
+def test_a_pooled_loss_is_borne_by_who_paid_into_the_pool() -> None:
+    state = small_state(4, (PERP,))
+    first = first_row(state)
+    paid = {first + WINNER: 100, first + 3: 201}
+    for row, amount in paid.items():
+        state.ledger.accounts["socialised"][row] = amount
+    event(state, SOCIALISED, first + A, other=first + WINNER, amount=1)  # told by itself
+    event(state, SOCIALISED, first + A, amount=200)
+    event(state, SOCIALISED, first + B, amount=100)
+    ((_, rows),) = TransferLedger.of(world_of(state)).rows()
+    assert rows.sum(axis=1).tolist() == [0, 0]
+    assert rows[:, [first + A, first + B]].sum(axis=0).tolist() == [201, 100]
+    assert rows[0, first + WINNER] == -1 - 99 * 200 // 300
+    assert (rows[:, ROUNDING] <= 0).all()
+    assert rows[:, ROUNDING].sum() >= -4  # at most one unit a payer and source
