@@ -38,7 +38,7 @@ types: $(VENV)/.installed-dev  ## mypy, strict
 	$(BIN)/mypy crossmargin
 
 bench: $(VENV)/.installed-dev  ## benchmarks, compared in the same run with other order books
-	$(PYTEST) tests/benchmarks -s -o python_files='bench_*.py test_*.py'
+	$(BIN)/python -m tests.benchmarks.run
 
 odd: $(VENV)/.installed-dev  ## write the generated tables of model/README.md anew
 	$(BIN)/python -m tests.odd

@@ -10,16 +10,18 @@
 import inspect
 import random
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numba.core.errors import NumbaError
 
 from crossmargin.agents.orders import AgentError, write_orders
 from crossmargin.agents.stage import BEHAVIOUR, FIRST, Stage, needed
 from crossmargin.agents.trader import Trader
-from crossmargin.model.errors import ParameterError, ScenarioError
+from crossmargin.model.errors import ParameterError
 from crossmargin.model.inbox import MOMENTS
-from crossmargin.model.parts import Part, find_part
+from crossmargin.model.parts import NoNumbers, Part, find_part
 from crossmargin.model.state import CANCEL, FORCED, MARKET_ORDER, REPLACE, Array
 from crossmargin.model.world import CHUNKS
 
@@ -72,11 +74,20 @@ def _check_class(cls: type) -> None:
 
 
 def _part(behaviour: Any) -> Part:
-    name = behaviour if isinstance(behaviour, str) else getattr(behaviour, "__name__", "")
-    try:
-        return find_part(name)
-    except ScenarioError as error:
-        raise AgentError(f"{behaviour!r} is neither a Trader nor a part: {error}") from None
+    if not isinstance(behaviour, str | ModuleType):
+        raise AgentError(f"{behaviour!r} is neither a subclass of Trader nor a part")
+    if isinstance(behaviour, str):
+        return find_part(behaviour)
+    for name in ("PHASE", "KERNEL"):
+        if not hasattr(behaviour, name):
+            raise AgentError(f"{behaviour.__name__} is no part: it sets no {name}")
+    return Part(
+        name=behaviour.__name__,
+        phase=behaviour.PHASE,
+        kernel=behaviour.KERNEL,
+        parameters=getattr(behaviour, "Parameters", NoNumbers),
+        doc=(behaviour.__doc__ or "").strip(),
+    )
 
 
 def _check_kernel(part: Part) -> None:
@@ -110,8 +121,7 @@ def _check_runs(behaviour: Any, block: Block) -> None:
 
 def _run(behaviour: Any, block: Block, n_agents: int, *, is_trading: bool) -> list[Array]:
     """Messages of every block; without trading the inbox is thrown away."""
-    stage, seen = Stage(behaviour, n_agents), []
-    _compile(stage)
+    stage, seen = _stage(behaviour, n_agents), []
     for step in range(1, BLOCKS + 1):
         stage.open_block(step)
         block(stage, step)
@@ -126,13 +136,13 @@ def _run(behaviour: Any, block: Block, n_agents: int, *, is_trading: bool) -> li
     return seen
 
 
-def _compile(stage: Stage) -> None:
-    name = stage.world.parts[BEHAVIOUR].name
+def _stage(behaviour: Any, n_agents: int) -> Stage:
     try:
-        _ = stage.world.program
-    except Exception as error:
-        line = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise AgentError(f"{name}: the kernel does not compile: {line}") from error
+        return Stage(behaviour, n_agents)
+    except NumbaError as error:
+        reason = str(error).partition("\n")[2].partition("\n")[0][:200]
+        name = getattr(behaviour, "name", None) or behaviour.__name__
+        raise AgentError(f"{name}: the kernel does not compile: {reason}") from error
 
 
 def _equal(one: list[Array], other: list[Array]) -> bool:

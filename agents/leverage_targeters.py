@@ -110,7 +110,8 @@ def market_of(state, part, row):
     if held >= 0 or only >= 0:
         return held if held >= 0 else only
     acting = n_markets_of(p.markets, n)
-    return market_at(p.markets, n, (row - p.first) % acting) if acting > 0 else -1
+    index = np.int64(state.ledger.accounts[row].index)
+    return market_at(p.markets, n, index % acting) if acting > 0 else -1
 
 
 @kernel

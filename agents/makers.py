@@ -16,8 +16,8 @@ In units of money the risk aversion is :math:`\gamma / (b \cdot \mathrm{price} \
 Size shrinks with the margin that positions leave free; beyond the inventory limit one side is
 quoted; a maker whose volatility, inventory or health crosses a limit cancels everything in all
 its markets and comes back after a pause. In spot markets what a maker held at the start is neutral,
-as if it were hedged outside, and it sells no more than it has. Between rounds of liquidation only makers act whose latency
-has passed.
+as if it were hedged outside, and it sells no more than it has. Between rounds of liquidation only
+makers act whose latency has passed.
 """
 
 import math
@@ -182,8 +182,11 @@ def meets_own_ask(state, part, row, plan):
 def quote_market(state, part, row, plan):
     """Renew both sides; the side that the price moves away from goes first."""
     side = -1 if meets_own_ask(state, part, row, plan) else 1
-    sent = quote_side(state, part, row, plan, side)
-    return sent + quote_side(state, part, row, plan, -side)
+    sent = 0
+    for _ in range(2):
+        sent += quote_side(state, part, row, plan, side)
+        side = -side
+    return sent
 
 
 @kernel

@@ -60,7 +60,7 @@ class Stage(mesa.Model):  # type: ignore[misc]
         self.world = World(
             state=state,
             parts=parts,
-            names=Names(["USD", "COIN"], ["PERP", "COIN-USD"], ["COIN"], ["makers", "agents"]),
+            names=Names(["USDC", "BTC"], ["BTC-PERP", "BTC-USDC"], ["BTC"], ["makers", "agents"]),
         )
         _fill_numbers(state, behaviour)
         self._quote()
@@ -204,8 +204,8 @@ def _endow(state: State, n_agents: int) -> None:
         accounts["index"][rows] = rows - rows[0]
         accounts["key"][rows] = np.uint64(population_key(name)) + (rows - rows[0]).astype("u8")
         ledger.balances[rows, 0] = WEALTH if name == "agents" else 10_000 * WEALTH
-        ledger.lots[rows, COIN] = COINS
-        ledger.balances[rows, 1] = COINS * LOT_UNITS
+        ledger.lots[rows, COIN] = COINS if name == "agents" else 100 * COINS
+        ledger.balances[rows, 1] = ledger.lots[rows, COIN] * LOT_UNITS
     accounts["owner"] = np.arange(len(accounts))
     side = 1 - 2 * (np.arange(n_agents) % 2)
     ledger.lots[FIRST:, PERP] = side * POSITION

@@ -66,7 +66,7 @@ class Trader(mesa.Agent):  # type: ignore[misc]
         for part in model.world.python_parts.values():
             found = getattr(part, "by_row", {}).get(row)
             if found is not None:
-                return found  # type: ignore[no-any-return]
+                return found
         return Trader(model, row)
 
     def __hash__(self) -> int:
@@ -138,7 +138,7 @@ class Trader(mesa.Agent):  # type: ignore[misc]
     @property
     def world(self) -> World:
         """World of the market."""
-        return self.model.world  # type: ignore[no-any-return]
+        return self.model.world
 
     @property
     def block(self) -> int:

@@ -71,7 +71,7 @@ def answered(run: "Run") -> float:
 def _who_paid(rows: list[Layer]) -> tuple[str, str]:
     met = payers(rows)
     if not met:
-        return "nobody else", "the accounts' own margin covered all losses"
+        return "nobody", "margins covered what was lost"
     rest = "; ".join(f"{r.bearer} {money(r.amount)}" for r in met[1:])
     return met[0].bearer, f"{money(met[0].amount)}" + (f"; then {rest}" if rest else "")
 
@@ -88,7 +88,7 @@ def cards(run: "Run") -> list[Card]:
     hit, debt = int(numbers["liquidated_accounts"]), float(numbers["bad_debt"])
     where = f"{fall.market}: {price(fall.peak)} to {price(fall.trough)} in {duration(fall.seconds)}"
     return [
-        Card("Largest price fall", share(fall.fraction), where, _bad(fall.fraction > 0.1)),
+        Card("Largest price fall", share(fall.fraction), where, _bad(fall.fraction >= 0.05)),
         Card(
             "Liquidated accounts",
             count(hit),
@@ -97,7 +97,7 @@ def cards(run: "Run") -> list[Card]:
         ),
         Card("Closed by force", money(numbers["liquidated_notional"]), "value of the positions"),
         Card("Bad debt", money(debt), "beyond what accounts could pay", _bad(debt > 0)),
-        Card("Who paid it", who, how, "text"),
+        Card("Who else paid", who, how, "text"),
         Card("Insurance fund", money(last), f"{money(first)} at the start", _bad(last < first)),
     ]
 

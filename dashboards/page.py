@@ -78,7 +78,7 @@ def _chart(section: Section) -> str:
     label = escape(f"{section.title}. {section.words}".strip())
     height = int(section.figure.layout.height or 360) if section.figure is not None else 0
     place = f'<div class="chart" id="chart-{section.name}" style="height:{height}px"></div>'
-    return f'<div role="img" aria-label="{label}">{place}</div>'
+    return f'<figure aria-label="{label}">{place}</figure>'
 
 
 def _numbers(section: Section) -> str:
@@ -95,7 +95,7 @@ def section(part: Section) -> str:
     caption = f'<p class="caption">{escape(part.caption)}</p>'
     if part.figure is not None:
         words = f"<p>{escape(part.words)}</p>" if part.words else ""
-        inner = f"<figure>{words}{_chart(part)}</figure>{_numbers(part)}"
+        inner = f"{words}{_chart(part)}{_numbers(part)}"
     else:
         empty = f'<p class="empty">{escape(part.words)}</p>' if part.words else ""
         inner = empty + _numbers(part)

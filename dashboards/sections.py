@@ -216,7 +216,7 @@ def classes_section(run: "Run") -> Section:
         title,
         captions.CLASSES,
         classes.class_figure(run.accounts),
-        f"Forced orders cost the populations that lost by them {money(-forced)}.",
+        f"Populations that lost by forced orders lost {money(-forced)}." if forced else "",
         named.rename_axis("population").reset_index(),
     )
 

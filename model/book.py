@@ -253,7 +253,7 @@ def _level_lots(book, level, message, wanted):
 
 @kernel
 def takeable(book, message, limit, wanted):
-    """Lots that an incoming order could take at once; it stops counting when `wanted` is reached."""
+    """Lots that an incoming order could take at once; counting stops when `wanted` is reached."""
     market = np.int64(message.market)
     opposite = 1 if message.side > 0 else 0
     tick = book.ladders[market].best[opposite]

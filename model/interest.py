@@ -2,7 +2,7 @@
 
 A balance owes `rate x balance x time / year` for the time since the last payment, rounded up. The
 rate per year is the venue's; interest is simple within an interval and compounds from one to the
-next.
+next. A closed account pays none: its debt is bad.
 """
 
 import math
@@ -14,7 +14,7 @@ from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, transfer
 from crossmargin.model.markets import steps_of
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import LENDERS
+from crossmargin.model.state import CLOSED, LENDERS
 
 YEAR = 365 * 86400.0
 #: The rate of an interval becomes a whole number of this part before it meets money.
@@ -46,7 +46,8 @@ def interest(state, part, step):
     share = np.int64(math.floor(rate * RATE + 0.5))
     paid = 0
     for a in range(ledger.accounts.shape[0]):
-        if ledger.accounts[a].population >= 0:
+        account = ledger.accounts[a]
+        if account.population >= 0 and account.state != CLOSED:
             amount = owed(ledger.balances[a, QUOTE], share)
             transfer(ledger, QUOTE, a, LENDERS, amount)
             paid += amount

@@ -125,7 +125,7 @@ def charge(ledger, row, notional, rate):
     return fee
 
 
-@kernel
+@kernel(inline=False)
 def move_position(ledger, log, giver, taker, parcel):
     """Close part of a derivative position against another row at a price, without a book.
 
@@ -139,7 +139,7 @@ def move_position(ledger, log, giver, taker, parcel):
     realise(ledger, taker, parcel.market, parcel.lots, value)
 
 
-@kernel
+@kernel(inline=False)
 def move_spot(ledger, log, giver, taker, parcel):
     """Sell lots of a spot market to another row at a price, without a book."""
     value = parcel.lots * parcel.half_price * ledger.markets[parcel.market].half_unit

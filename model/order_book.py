@@ -295,7 +295,8 @@ class OrderBook:
         return self._side(0, n), self._side(1, n)
 
     def _side(self, side: int, n: int) -> list[tuple[int, int]]:
-        book, rows = self._book, []
+        book = self._book
+        rows: list[tuple[int, int]] = []
         tick = int(book.ladders["best"][0, side])
         while len(rows) < n and 0 <= tick < self._n_ticks:
             page = book.table[0, side, tick >> 6]

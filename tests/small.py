@@ -180,7 +180,7 @@ def open_pair(state: State, long: int, short: int, lots: int, market: int = 0) -
 
 
 def message(account: int, side: int, price: int, quantity: int, **fields: Any) -> Array:
-    """One order, price in ticks; further fields by name, `market` 0 and discretionary by default."""
+    """One order, price in ticks; further fields by name, discretionary unless they say more."""
     record = np.zeros(1, ORDER)
     record["author_class"] = DISCRETIONARY
     values = {"account": account, "side": side, "price": price, "quantity": quantity, **fields}

@@ -217,7 +217,8 @@ def account_network(drawing: Drawing) -> go.Figure:
     _add_legend(figure, graph)
     for (side, node), (x, y) in drawing.places.items():
         label = readable(graph.nodes[side, node]["label"])[:24]
-        where = {"x": 1.16 * x, "y": y, "xanchor": "right" if side == "from" else "left"}
+        anchor = "right" if side == "from" else "left"
+        where = {"x": 1.16 * x, "y": y, "xanchor": anchor, "align": anchor}
         text = f"{label}<br><b>{money(amounts[side, node])}</b>"
         figure.add_annotation(text=text, showarrow=False, font={"size": 11}, **where)
     for x, text in ((-1, "<b>caused</b>"), (1, "<b>lost</b>")):

@@ -8,12 +8,13 @@ from crossmargin.dashboards.figures.style import BLUE, GREEN, GREY, INK, ORANGE,
 from crossmargin.dashboards.figures.thin import thin
 from crossmargin.dashboards.figures.words import money, price_format
 
-#: Column, name in the legend, colour, dash: in drawing order, the most important last.
+#: Column, name in the legend, colour, dash, width in the order of drawing: where the mark lies on
+#: the mid, both are seen.
 LINES = (
-    ("reference", "outside price", GREY, "dot"),
-    ("index", "index (oracle)", GREEN, "dash"),
-    ("mark", "mark (used for margin)", ORANGE, "solid"),
-    ("mid", "mid (order book)", BLUE, "solid"),
+    ("reference", "outside price", GREY, "solid", 1.6),
+    ("index", "index (oracle)", GREEN, "dot", 1.6),
+    ("mid", "mid (order book)", BLUE, "solid", 3.2),
+    ("mark", "mark (used for margin)", ORANGE, "solid", 1.2),
 )
 #: Liquidations drawn one by one; smaller ones beyond that are left out and the legend says so.
 MARKERS = 600
@@ -75,9 +76,9 @@ def price_figure(series: pd.DataFrame, liquidations: pd.DataFrame, market: str) 
     rows = in_market(series, market)
     time = clock(rows["seconds"])
     figure = blank(height=400)
-    for column, name, colour, dash in LINES:
+    for column, name, colour, dash, width in LINES:
         kept = thin(rows[rows[column] > 0], column)
-        line = {"color": colour, "dash": dash, "width": 2.2 if column == "mid" else 1.5}
+        line = {"color": colour, "dash": dash, "width": width}
         figure.add_scatter(
             x=kept["seconds"] / time.scale, y=kept[column], name=name, mode="lines", line=line
         )

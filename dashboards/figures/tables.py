@@ -28,8 +28,9 @@ def people(accounts: pd.DataFrame) -> pd.DataFrame:
 
 def positions(row: pd.Series) -> str:
     """What an account holds, in words: −1.2 BTC-PERP, 30 ETH-PERP."""
-    held = [(c.removeprefix("position:"), row[c]) for c in row.index if c.startswith("position:")]
-    return ", ".join(f"{short(q)} {m}" for m, q in held if q) or "none"
+    markets = [c for c in row.index if c.startswith("position:")]
+    held = [(short(row[c]), c.removeprefix("position:")) for c in markets]
+    return ", ".join(f"{size} {market}" for size, market in held if size != "0") or "none"
 
 
 def _identity(row: pd.Series, closed: pd.Series) -> dict[str, str]:
@@ -41,9 +42,11 @@ def _identity(row: pd.Series, closed: pd.Series) -> dict[str, str]:
     }
 
 
-def _by_class(row: pd.Series) -> dict[str, str]:
-    columns = [c for c in row.index if c.startswith(PREFIX)]
-    return {f"price: {c.removeprefix(PREFIX)}": money(row[c]) for c in columns}
+def _by_class(rows: pd.DataFrame) -> pd.DataFrame:
+    """Gains by author class in words, without the classes that moved nobody's price."""
+    table = rows[[c for c in rows.columns if c.startswith(PREFIX)]]
+    table = table.loc[:, (table != 0).any()].map(money)
+    return table.rename(columns=lambda c: f"price: {c.removeprefix(PREFIX)}").reset_index(drop=True)
 
 
 def spreaders(
@@ -68,10 +71,8 @@ def losers(accounts: pd.DataFrame, liquidations: pd.DataFrame) -> pd.DataFrame:
     rows, closed = people(accounts), liquidations.groupby("account")["notional"].sum()
     lost = rows["equity_start"] + rows["deposited"] - rows["equity"]
     top = rows.assign(lost=lost)[lost > 0].nlargest(TOP, "lost")
-    lines = [
-        _identity(r, closed) | {"lost": money(r["lost"])} | _by_class(r) for _, r in top.iterrows()
-    ]
-    return pd.DataFrame(lines)
+    lines = [_identity(r, closed) | {"lost": money(r["lost"])} for _, r in top.iterrows()]
+    return pd.concat([pd.DataFrame(lines), _by_class(top)], axis=1)
 
 
 def _quality(name: str, rows: pd.DataFrame) -> dict[str, str]:

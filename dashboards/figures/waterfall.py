@@ -95,6 +95,6 @@ def waterfall_figure(rows: list[Layer]) -> go.Figure:
     )
     low = min((r.amount for r in rows), default=0.0)
     axis = {**MONEY_AXIS, "rangemode": "normal"}
-    figure.update_xaxes(title_text="borne ($)", range=[1.25 * min(low, 0), 1.2 * top], **axis)
+    figure.update_xaxes(title_text="borne ($)", range=[1.25 * min(low, 0), 1.4 * top], **axis)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure

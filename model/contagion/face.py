@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crossmargin.model.contagion.flows import Totals, totals
-from crossmargin.model.contagion.graph import contagion_graph, joined
+from crossmargin.model.contagion.flows import Ledgers, Totals, totals
+from crossmargin.model.contagion.graph import contagion_graph
 from crossmargin.model.contagion.levels import account_level
 from crossmargin.model.contagion.price_ledger import PriceLedger
 from crossmargin.model.contagion.transfer_ledger import TransferLedger
@@ -35,6 +35,7 @@ class Contagion:
         self._world = world
         self.price = PriceLedger.of(world)
         self.transfer = TransferLedger.of(world)
+        self._ledgers = Ledgers(self.price, self.transfer)
         self._unit = 10.0 ** -int(world.state.ledger.assets["decimals"][0])
 
     def graph(self, level: str = "account", *, top: int | None = None, gains: bool = False) -> Any:
@@ -56,9 +57,7 @@ class Contagion:
             `graph.graph` has `unit`, `level` and `folded`, how many share the node "others"; for
             nodes and edges see `crossmargin.model.contagion.graph`.
         """
-        return contagion_graph(
-            self._world, (self.price, self.transfer), level, top=top, gains=gains
-        )
+        return contagion_graph(self._world, self._ledgers, level, top=top, gains=gains)
 
     def cascade(self) -> pd.DataFrame:
         """Episodes of liquidation with generation and root; `notional` in quote."""
@@ -78,7 +77,7 @@ class Contagion:
         Columns: `account` (row), `label`, `population`, `caused`, `hit` (accounts that lost by
         it), `own` (what it cost the account itself), `liquidations`.
         """
-        found, _, _ = self._totals
+        found = self._totals
         rows = _largest(found.caused, n)
         columns = {
             "caused": found.caused[rows] * self._unit,
@@ -94,12 +93,12 @@ class Contagion:
         Columns: `account` (row), `label`, `population`, `suffered` = `price` + `transfer`,
         `gained`, `worst` (label of the account whose liquidation cost it most).
         """
-        found, price, transfer = self._totals
+        found = self._totals
         rows = _largest(found.suffered, n)
         columns = {
             "suffered": found.suffered[rows] * self._unit,
-            "price": price.suffered[rows] * self._unit,
-            "transfer": transfer.suffered[rows] * self._unit,
+            "price": found.price[rows] * self._unit,
+            "transfer": found.transfer[rows] * self._unit,
             "gained": found.gained[rows] * self._unit,
             "worst": [self._level.attributes[w]["label"] for w in found.worst[rows].tolist()],
         }
@@ -110,9 +109,8 @@ class Contagion:
         return account_level(self._world)
 
     @cached_property
-    def _totals(self) -> tuple[Totals, Totals, Totals]:
-        price, transfer = (totals(x.rows(), self._level) for x in (self.price, self.transfer))
-        return joined(price, transfer), price, transfer
+    def _totals(self) -> Totals:
+        return totals(self._ledgers, self._level)
 
     def _named(self, rows: Array, columns: dict[str, Any]) -> pd.DataFrame:
         attributes = [self._level.attributes[row] for row in rows.tolist()]

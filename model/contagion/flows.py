@@ -1,19 +1,34 @@
-"""Losses and gains between holders and between nodes, summed from the rows of a ledger.
+"""Losses and gains between holders and between nodes, summed from both ledgers.
 
 Everything is exact integers in quote units. What a source does to itself (its own leg, its
-penalty) is kept apart from what it does to others.
+penalty) is kept apart from what it does to others. Sources are taken in batches, so that memory
+stays bounded however many accounts were liquidated.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from crossmargin.model.contagion.levels import Level
+from crossmargin.model.contagion.price_ledger import PriceLedger
+from crossmargin.model.contagion.transfer_ledger import TransferLedger
 from crossmargin.model.state import Array
 
-#: Batches as a ledger yields them: sources and their rows.
-Batches = Iterable[tuple[Array, Array]]
+#: Numbers of one batch: sources times accounts.
+BATCH_CELLS = 1 << 22
+
+
+class Ledgers(NamedTuple):
+    """The two channels through which a liquidation costs others."""
+
+    price: PriceLedger
+    transfer: TransferLedger
+
+    @property
+    def sources(self) -> Array:
+        """Accounts that appear in either, ascending rows."""
+        return np.union1d(self.price.sources, self.transfer.sources)
 
 
 class Totals(NamedTuple):
@@ -21,18 +36,26 @@ class Totals(NamedTuple):
 
     Attributes
     ----------
-    caused, suffered, gained : quote units, losses and gains between different holders
-    own : quote units, what a source did to itself; a loss is negative
-    hit : holders that a source cost something
-    worst : the source that cost a holder most, -1 for none
+    caused : quote units, losses of other holders by its liquidations
+    price, transfer : quote units, its losses by the liquidation of others, by channel
+    gained : quote units, its gains by the liquidation of others
+    own : quote units, what its liquidations did to itself; a loss is negative
+    hit : other accounts or owners that one of its accounts cost something
+    worst : the source that cost it most, -1 for none
     """
 
     caused: Array
-    suffered: Array
+    price: Array
+    transfer: Array
     gained: Array
     own: Array
     hit: Array
     worst: Array
+
+    @property
+    def suffered(self) -> Array:
+        """Losses by the liquidation of others, quote units."""
+        return self.price + self.transfer
 
 
 class Flows(NamedTuple):
@@ -41,67 +64,94 @@ class Flows(NamedTuple):
     Attributes
     ----------
     sources : (n_sources,) int64, nodes
-    loss, gain : (n_sources, n_nodes) int64
+    price, transfer : (n_sources, n_nodes) int64, losses by channel
+    gain : (n_sources, n_nodes) int64
     own : (n_nodes,) int64, what its sources did to themselves; a loss is negative
     """
 
     sources: Array
-    loss: Array
+    price: Array
+    transfer: Array
     gain: Array
     own: Array
+
+
+class Batch(NamedTuple):
+    """Some sources as holders, what each did to itself and, by channel, to every other holder."""
+
+    sources: Array
+    own: Array
+    price: Array
+    transfer: Array
+
+    @property
+    def gain(self) -> Array:
+        """Gains of others, by source and holder."""
+        return np.maximum(self.price, 0) + np.maximum(self.transfer, 0)
 
 
 def gathered(rows: Array, places: Array) -> Array:
     """Columns of `rows` summed by place; every place up to the last is in use."""
     if np.array_equal(places, np.arange(len(places))):
-        return rows.copy()
+        return rows
     order = np.argsort(places, kind="stable")
     starts = np.searchsorted(places[order], np.arange(int(places.max()) + 1))
     return np.add.reduceat(rows[:, order], starts, axis=1)
 
 
-def _netted(rows: Array, batch: Array, level: Level) -> tuple[Array, Array, Array]:
-    """Sources as holders, what each did to itself, and what to every other holder."""
+def _netted(rows: Array, level: Level, sources: Array) -> tuple[Array, Array]:
     net = gathered(rows, level.holders)
-    sources = level.holders[batch]
-    every = np.arange(len(batch))
+    every = np.arange(len(sources))
     own = net[every, sources]
     net[every, sources] = 0
-    return sources, own, net
+    return net, own
 
 
-def totals(batches: Batches, level: Level) -> Totals:
-    """Sums of a ledger by holder."""
+def batches(ledgers: Ledgers, level: Level) -> Iterator[Batch]:
+    """Rows of both ledgers, netted within every holder."""
+    everyone = ledgers.sources
+    size = max(1, BATCH_CELLS // len(level.holders))
+    for first in range(0, len(everyone), size):
+        accounts = everyone[first : first + size]
+        sources = level.holders[accounts]
+        price, own = _netted(ledgers.price.rows_of(accounts), level, sources)
+        transfer, moved = _netted(ledgers.transfer.rows_of(accounts), level, sources)
+        yield Batch(sources, own + moved, price, transfer)
+
+
+def totals(ledgers: Ledgers, level: Level) -> Totals:
+    """Sums of both ledgers by holder."""
     n = len(level.nodes)
-    caused, suffered, gained, own, hit, most = np.zeros((6, n), np.int64)
-    found = Totals(caused, suffered, gained, own, hit, np.full(n, -1, np.int64))
-    for batch, rows in batches:
-        sources, own, net = _netted(rows, batch, level)
-        lost = np.maximum(-net, 0)
-        np.add.at(found.caused, sources, lost.sum(axis=1))
-        np.add.at(found.own, sources, own)
-        np.add.at(found.hit, sources, (lost > 0).sum(axis=1))
-        found.suffered[:] += lost.sum(axis=0)
-        found.gained[:] += np.maximum(net, 0).sum(axis=0)
+    caused, price, transfer, gained, own, hit, most = np.zeros((7, n), np.int64)
+    found = Totals(caused, price, transfer, gained, own, hit, np.full(n, -1, np.int64))
+    for batch in batches(ledgers, level):
+        by_price, by_transfer = np.maximum(-batch.price, 0), np.maximum(-batch.transfer, 0)
+        lost = by_price + by_transfer
+        np.add.at(found.caused, batch.sources, lost.sum(axis=1))
+        np.add.at(found.own, batch.sources, batch.own)
+        np.add.at(found.hit, batch.sources, (lost > 0).sum(axis=1))
+        found.price[:] += by_price.sum(axis=0)
+        found.transfer[:] += by_transfer.sum(axis=0)
+        found.gained[:] += batch.gain.sum(axis=0)
         place = lost.argmax(axis=0)
         largest = lost[place, np.arange(n)]
         is_worse = largest > most
-        found.worst[is_worse] = sources[place[is_worse]]
+        found.worst[is_worse] = batch.sources[place[is_worse]]
         most[is_worse] = largest[is_worse]
     return found
 
 
-def flows(batches: Batches, level: Level, source_nodes: Array) -> Flows:
-    """Sums of a ledger by pair of nodes; `source_nodes` are sorted and hold all that occur."""
-    shape = (len(source_nodes), len(level.keys))
-    found = Flows(
-        source_nodes, np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape[1], "i8")
-    )
-    for batch, rows in batches:
-        sources, own, net = _netted(rows, batch, level)
-        at = level.nodes[sources]
-        slot = np.searchsorted(source_nodes, at)
-        np.add.at(found.own, at, own)
-        np.add.at(found.loss, slot, gathered(np.maximum(-net, 0), level.nodes))
-        np.add.at(found.gain, slot, gathered(np.maximum(net, 0), level.nodes))
+def flows(ledgers: Ledgers, level: Level) -> Flows:
+    """Sums of both ledgers by pair of nodes."""
+    nodes = np.unique(level.nodes[level.holders[ledgers.sources]])
+    shape = (len(nodes), len(level.keys))
+    price, transfer, gain = np.zeros((3, *shape), np.int64)
+    found = Flows(nodes, price, transfer, gain, np.zeros(shape[1], np.int64))
+    for batch in batches(ledgers, level):
+        at = level.nodes[batch.sources]
+        slot = np.searchsorted(nodes, at)
+        np.add.at(found.own, at, batch.own)
+        np.add.at(found.price, slot, gathered(np.maximum(-batch.price, 0), level.nodes))
+        np.add.at(found.transfer, slot, gathered(np.maximum(-batch.transfer, 0), level.nodes))
+        np.add.at(found.gain, slot, gathered(batch.gain, level.nodes))
     return found

@@ -12,27 +12,13 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from crossmargin.model.contagion.flows import Totals, flows, totals
+from crossmargin.model.contagion.flows import Ledgers, Totals, flows, totals
 from crossmargin.model.contagion.levels import Level, folded, level_of
-from crossmargin.model.contagion.price_ledger import PriceLedger
-from crossmargin.model.contagion.transfer_ledger import TransferLedger
 from crossmargin.model.state import Array
 from crossmargin.model.world import World
 
 #: Pairs of source and node up to which a graph shows everyone; beyond, the smallest are folded up.
 MOST_PAIRS = 250_000
-
-
-def joined(first: Totals, second: Totals) -> Totals:
-    """Totals of both ledgers; the worst source is the price ledger's where it has one."""
-    return Totals(
-        caused=first.caused + second.caused,
-        suffered=first.suffered + second.suffered,
-        gained=first.gained + second.gained,
-        own=first.own + second.own,
-        hit=np.maximum(first.hit, second.hit),
-        worst=np.where(first.worst >= 0, first.worst, second.worst),
-    )
 
 
 def kept(found: Totals, is_source: Array, is_system: Array, top: int | None) -> Array:
@@ -50,23 +36,17 @@ def kept(found: Totals, is_source: Array, is_system: Array, top: int | None) -> 
     return shown
 
 
-def _scaled(world: World) -> float:
-    return float(10.0 ** -int(world.state.ledger.assets["decimals"][0]))
-
-
 class _Sums:
-    """Both ledgers summed by pair of nodes, as quote."""
+    """Flows between nodes as quote."""
 
-    def __init__(self, world: World, ledgers: tuple[PriceLedger, TransferLedger], level: Level):
-        unit = _scaled(world)
-        nodes = level.nodes[level.holders]
-        self.sources = np.unique(nodes[np.concatenate([x.sources for x in ledgers])])
-        price, transfer = (flows(x.rows(), level, self.sources) for x in ledgers)
-        self.price, self.transfer = price.loss * unit, transfer.loss * unit
-        self.gain = (price.gain + transfer.gain) * unit
-        self.own = -(price.own + transfer.own) * unit
+    def __init__(self, world: World, ledgers: Ledgers, level: Level):
+        unit = 10.0 ** -int(world.state.ledger.assets["decimals"][0])
+        found = flows(ledgers, level)
+        self.sources = found.sources
+        self.price, self.transfer = found.price * unit, found.transfer * unit
+        self.gain, self.own = found.gain * unit, -found.own * unit
         self.loss = self.price + self.transfer
-        self.members = nodes
+        self.members = level.nodes[level.holders]
 
 
 def _add_nodes(graph: Any, world: World, level: Level, sums: _Sums) -> None:
@@ -105,7 +85,7 @@ def _add_edges(graph: Any, level: Level, sums: _Sums, gains: bool) -> None:
 
 def contagion_graph(
     world: World,
-    ledgers: tuple[PriceLedger, TransferLedger],
+    ledgers: Ledgers,
     level: str = "account",
     *,
     top: int | None = None,
@@ -122,13 +102,9 @@ def contagion_graph(
     return graph
 
 
-def _limited(
-    world: World, ledgers: tuple[PriceLedger, TransferLedger], level: Level, top: int | None
-) -> tuple[Level, int]:
-    found = joined(*(totals(x.rows(), level) for x in ledgers))
+def _limited(world: World, ledgers: Ledgers, level: Level, top: int | None) -> tuple[Level, int]:
     is_source = np.zeros(len(level.nodes), bool)
-    for ledger in ledgers:
-        is_source[level.holders[ledger.sources]] = True
+    is_source[level.holders[ledgers.sources]] = True
     is_system = np.array([a["kind"] == "system" for a in level.attributes])
-    shown = kept(found, is_source, is_system, top)
+    shown = kept(totals(ledgers, level), is_source, is_system, top)
     return folded(level, shown), int((~shown).sum())

@@ -19,7 +19,6 @@ Stochastics 29(4), 2025, arXiv:2212.06733: with one author a price jump the sequ
 decomposition does not depend on the order.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +27,6 @@ from crossmargin.model.kernel import kernel
 from crossmargin.model.log import CHANGED
 from crossmargin.model.state import Array
 from crossmargin.model.world import World
-
-#: Numbers of one batch of rows: sources times holders.
-BATCH_CELLS = 1 << 22
 
 
 @kernel(python=True)
@@ -101,29 +97,22 @@ class PriceLedger:
         moved = (self.authors >= 0) & (self.traces["shift"] != 0)
         return np.unique(self.authors[moved])
 
-    def rows(self, market: int | None = None) -> Iterator[tuple[Array, Array]]:
-        """Batches of sources, each with its row: (k,) accounts and (k, n_accounts) quote units.
+    def rows_of(self, sources: Array, market: int | None = None) -> Array:
+        """(n_sources, n_accounts) int64, quote units: what some accounts cost every holder.
 
-        With `market` only what happened in that market.
+        `sources` are ascending rows; with `market` only what happened there counts.
         """
-        sources = self.sources
         units = self.units.copy()
         if market is not None:
             units[np.arange(len(units)) != market] = 0
-        size = max(1, BATCH_CELLS // self.n_accounts)
-        for first in range(0, len(sources), size):
-            batch = sources[first : first + size]
-            yield batch, self._replayed(batch, units)
-
-    def _replayed(self, batch: Array, units: Array) -> Array:
-        place = np.clip(np.searchsorted(batch, self.authors), 0, len(batch) - 1)
-        slots = np.where(batch[place] == self.authors, place, -1)
         lots = np.zeros((len(units), self.n_accounts), np.int64)
-        rows = np.zeros((len(batch), self.n_accounts), np.int64)
-        replay(self.traces, slots, units, lots, rows)
+        rows = np.zeros((len(sources), self.n_accounts), np.int64)
+        if len(sources):
+            place = np.clip(np.searchsorted(sources, self.authors), 0, len(sources) - 1)
+            slots = np.where(sources[place] == self.authors, place, -1)
+            replay(self.traces, slots, units, lots, rows)
         return rows
 
     def matrix(self, market: int | None = None) -> Array:
-        """(n_sources, n_accounts) int64, quote units: all rows at once, for small markets."""
-        batches = [rows for _, rows in self.rows(market)]
-        return np.concatenate([np.zeros((0, self.n_accounts), np.int64), *batches])
+        """All rows at once, for small markets."""
+        return self.rows_of(self.sources, market)

@@ -17,12 +17,10 @@ What a forced order gives away on the book stands in the price ledger as far as 
 Profit forgone after an auto-deleveraging is an opportunity, not a transfer, and stands nowhere.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from crossmargin.model.contagion.price_ledger import BATCH_CELLS
 from crossmargin.model.state import (
     ADL,
     BACKSTOP_HANDOVER,
@@ -92,7 +90,7 @@ class TransferLedger:
 
     Attributes
     ----------
-    entries : (n,) ENTRY, in the order of their sources
+    entries : (n,) ENTRY
     pooled : (n_accounts,) int64, quote units that each account paid into the pool
     """
 
@@ -105,34 +103,31 @@ class TransferLedger:
         events, liquidations = world.rows("events"), world.rows("liquidations")
         entries = np.concatenate([payments(events), moves(events, liquidations)])
         entries = entries[entries["amount"] != 0]
-        order = np.argsort(entries["source"], kind="stable")
         pooled = world.state.ledger.accounts["socialised"].astype(np.int64)
         shared = entries[(entries["kind"] == SOCIALISED) & (entries["payer"] != POOL)]
         np.subtract.at(pooled, shared["payer"], shared["amount"])
-        return cls(entries[order], pooled)
+        return cls(entries, pooled)
 
     @property
     def sources(self) -> Array:
         """Accounts whose liquidation moved value, ascending rows."""
         return np.unique(self.entries["source"]).astype(np.int64)
 
-    def rows(self) -> Iterator[tuple[Array, Array]]:
-        """Batches of sources, each with its row: (k,) accounts and (k, n_accounts) quote units."""
-        sources, n_accounts = self.sources, len(self.pooled)
-        size = max(1, BATCH_CELLS // n_accounts)
-        for first in range(0, len(sources), size):
-            batch = sources[first : first + size]
-            span = np.searchsorted(self.entries["source"], [batch[0], batch[-1] + 1])
-            entries = self.entries[span[0] : span[1]]
-            rows = np.zeros((len(batch), n_accounts), np.int64)
-            slot = np.searchsorted(batch, entries["source"])
-            np.add.at(rows, (slot, entries["receiver"]), entries["amount"])
-            single = entries["payer"] != POOL
-            paid = entries[single]
-            np.add.at(rows, (slot[single], paid["payer"]), -paid["amount"])
-            for place, entry in zip(slot[~single], entries[~single], strict=True):
-                rows[place] -= self._shared(int(entry["amount"]))
-            yield batch, rows
+    def rows_of(self, sources: Array) -> Array:
+        """(n_sources, n_accounts) int64, quote units: what some accounts cost every holder.
+
+        `sources` are ascending rows.
+        """
+        rows = np.zeros((len(sources), len(self.pooled)), np.int64)
+        entries = self.entries[np.isin(self.entries["source"], sources)]
+        slot = np.searchsorted(sources, entries["source"])
+        np.add.at(rows, (slot, entries["receiver"]), entries["amount"])
+        single = entries["payer"] != POOL
+        paid = entries[single]
+        np.add.at(rows, (slot[single], paid["payer"]), -paid["amount"])
+        for place, entry in zip(slot[~single], entries[~single], strict=True):
+            rows[place] -= self._shared(int(entry["amount"]))
+        return rows
 
     def _shared(self, amount: int) -> Array:
         """Amount that came from the pool, by who paid into it, quote units; exact in sum."""

@@ -9,8 +9,8 @@ ranked         by profit times leverage, :math:`(mark / entry) (notional / equit
 pro_rata       all at once, by the size of their positions
 pseudo_random  in the order of rows, from a drawn one (dYdX v4)
 
-None is closed beyond its position, and none so far that the price alone would bankrupt it: it is then
-passed over, as dYdX v4 does. One event a counterparty.
+None is closed beyond its position, and none so far that the price alone would bankrupt it: it is
+then passed over, as dYdX v4 does. One event a counterparty.
 """
 
 from typing import Literal
@@ -49,7 +49,9 @@ class Parameters(Numbers):
         "bankruptcy", "choice", source="dYdX v4: bankruptcy price; Hyperliquid: previous mark"
     )
     trigger: Literal["bankrupt", "beyond_fund"] = number(
-        "bankrupt", "choice", source="Hyperliquid: equity below 0",
+        "bankrupt",
+        "choice",
+        source="Hyperliquid: equity below 0",
         doc="`beyond_fund`: only accounts whose deficit exceeds what the fund holds.",
     )
 
@@ -170,7 +172,7 @@ def settle_with(state, row, counterparty, parcel):
     measure(ledger, state.book, row)
 
 
-@kernel(inline=False)
+@kernel
 def deleverage(state, part, row, market, n):
     """Close one account's position against the heap of n counterparties; returns how many are left.
 
@@ -213,8 +215,8 @@ def adl(state, part, step):
     moved = 0
     for market in range(state.ledger.markets.shape[0]):
         if state.ledger.markets[market].kind != SPOT and state.clock[0].n_queue > 0:
-            moved += deleverage_side(state, part, market, 1)
-            moved += deleverage_side(state, part, market, -1)
+            for side in (1, -1):
+                moved += deleverage_side(state, part, market, side)
     return 1 if moved > 0 else 0
 
 

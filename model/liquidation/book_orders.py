@@ -1,10 +1,11 @@
 """Close positions through the book, in part or in stages, at a limit price.
 
-One order a position and round, as long as the account stays below maintenance. In the first stage of
-an episode a fraction of the position is closed, later another (or all); a closing in part starts the
-cooldown. The limit is the mark less (plus) the slippage allowed, the bankruptcy price, or dYdX's
-fillable price; what the book does not take within it stays for the next parts of the waterfall. With
-`venue.is_takeover` the same lots go to the outside row at the mark, without impact.
+One order a position and round, as long as the account stays below maintenance. In the first stage
+of an episode a fraction of the position is closed, later another (or all); a closing in part
+starts the cooldown. The limit is the mark less (plus) the slippage allowed, the bankruptcy price,
+or dYdX's fillable price; what the book does not take within it stays for the next parts of the
+waterfall. With `venue.is_takeover` the same lots go to the outside row at the mark, without
+impact.
 
 Hyperliquid: 20% of a position above 100k first, then all after 30 s. dYdX v4: 10% of a position and
 100,000 a block at the fillable price, 1,000 at least. Drift v2: to 2% above maintenance, at once.
@@ -43,7 +44,11 @@ class Parameters(Numbers):
         0.2, "fraction of the position", above=0, high=1, source="Hyperliquid: 20%; dYdX v4: 10%"
     )
     later_fraction: float = number(
-        1.0, "fraction of the position", above=0, high=1, source="Hyperliquid: all; dYdX v4: 10%",
+        1.0,
+        "fraction of the position",
+        above=0,
+        high=1,
+        source="Hyperliquid: all; dYdX v4: 10%",
         doc="After the first stage.",
     )
     whole_below: float = number(
@@ -51,10 +56,18 @@ class Parameters(Numbers):
     )
     minimum: float = number(0.0, "quote", low=0, source="dYdX v4: 1,000", doc="Least notional.")
     block_cap: float = number(
-        0.0, "quote", low=0, source="dYdX v4: 100,000 a block", doc="Of an account a block; 0: none."
+        0.0,
+        "quote",
+        low=0,
+        source="dYdX v4: 100,000 a block",
+        doc="Of an account a block; 0: none.",
     )
     target: float = number(
-        0.0, "multiple of maintenance", low=0, high=100, source="Drift v2: 1.02",
+        0.0,
+        "multiple of maintenance",
+        low=0,
+        high=100,
+        source="Drift v2: 1.02",
         doc="Close no more than this health needs; 0: the whole stage.",
     )
     cooldown: float = number(
@@ -62,11 +75,19 @@ class Parameters(Numbers):
     )
     limit: Literal["mark", "bankruptcy", "fillable"] = number("mark", "choice", source="see above")
     slippage: float = number(
-        0.05, "fraction of the mark", low=0, high=1, source="default of its own",
+        0.05,
+        "fraction of the mark",
+        low=0,
+        high=1,
+        source="default of its own",
         doc="Worst price of the limit `mark`.",
     )
     spread: float = number(
-        1.5, "multiple of maintenance", low=0, high=10, source="dYdX v4: 150%",
+        1.5,
+        "multiple of maintenance",
+        low=0,
+        high=10,
+        source="dYdX v4: 150%",
         doc="Spread to maintenance ratio of the fillable price.",
     )
     adjustment: float = number(

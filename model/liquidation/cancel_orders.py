@@ -1,9 +1,10 @@
 """Cancel all resting orders of the accounts in the queue, the first thing every venue does.
 
 It frees no margin, but stops positions from growing while they are closed, and it moves the mid
-where the account was the best price: that displacement is a forced one, with the account for author.
-One event for each account and market in which it had orders; quantity is the lots cancelled, bids
-less asks. The pool of orders is walked once a market, however many accounts are queued.
+where the account was the best price: that displacement is a forced one, with the account for
+author. One event for each account and market in which it had orders; quantity is the lots
+cancelled, bids less asks. The pool of orders is walked once a market, however many accounts are
+queued.
 
 Mango v4 and dYdX v4 cancel first; Hyperliquid too.
 """
@@ -23,7 +24,7 @@ PLACE, EVENT_AT = 0, 1
 
 @kernel
 def is_marked(state, row):
-    """Tell whether a row stands in the queue: its place is right, whatever work space held before."""
+    """Tell whether a row stands in the queue, whatever the work space held before."""
     place = state.work[PLACE, row]
     return 0 <= place < state.clock[0].n_queue and state.queue[place] == row
 

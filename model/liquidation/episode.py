@@ -4,9 +4,9 @@ An episode is the liquidation of one account from its breach until it is healthy
 event has for parent the forced order after which the account broke, -1 when none came between; the
 later ones have the first for parent.
 
-How it ends: back above maintenance, the account is healthy and may break again. Emptied with nothing
-owed, it is healthy too, and poor. Emptied with a negative balance, it is written off: its deficit is
-bad debt once, it is closed for good, and `owed` is what nobody has covered so far.
+How it ends: back above maintenance, the account is healthy and may break again. Emptied with
+nothing owed, it is healthy too, and poor. Emptied with a negative balance, it is written off: its
+deficit is bad debt once, it is closed for good, and `owed` is what nobody has covered so far.
 """
 
 import numpy as np

@@ -146,14 +146,15 @@ def move(ledger, log, event, parcel):
 
 @kernel
 def hand_over(state, event, parcel):
-    """Move a parcel of an event's account to its other row, and write the row of the table.
+    """Move a derivative parcel of an event's account to its other row, with its row in the table.
 
     The account must have been measured. Returns the row of the table.
     """
     ledger, market = state.ledger, parcel.market
     entry = open_entry(state, event, market, parcel.lots)
     notional = abs(parcel.lots) * parcel.half_price * ledger.markets[market].half_unit
-    entry.in_profit = notional if is_in_profit(ledger, np.int64(event.account), market) else 0
-    move(ledger, state.log, event, parcel)
+    giver = np.int64(event.account)
+    entry.in_profit = notional if is_in_profit(ledger, giver, market) else 0
+    move_position(ledger, state.log, giver, np.int64(event.other), parcel)
     fill_entry(state, event, entry, parcel.lots, notional)
     return entry

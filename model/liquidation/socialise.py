@@ -1,9 +1,10 @@
 """Socialised loss: what emptied accounts still owe is shared by all who have something.
 
-The deficits of all queued accounts that are written off are summed, and every account with positive
-equity pays its share: pro rata to equity, or to the notional it holds, capped at its equity and then
-shared again among the others. Shares sum exactly. Who pays what is an event each while payers are
-few; else one event a bankrupt account (`other` -1), and `account.socialised` has the totals.
+The deficits of all queued accounts that are written off are summed, and every account with
+positive equity pays its share: pro rata to equity, or to the notional it holds, capped at its
+equity and then shared again among the others. Shares sum exactly. Who pays for whom is an event
+each while that is few; else there is one a debtor (`other` -1), and `account.socialised` has the
+totals.
 
 Drift v2 and Mango v4 socialise by position or deposit; Derive by deposit.
 """
@@ -33,14 +34,18 @@ MOST_ROUNDS = 16
 
 
 class Parameters(Numbers):
-    """By what it is shared."""
+    """By what it is shared, and how much is written down."""
 
     by: Literal["equity", "notional"] = number(
         "equity", "choice", source="Drift v2: position; Mango v4: deposits"
     )
     most_events: int = number(
-        1000, "payers", low=0, high=10**7, source="default of its own",
-        doc="With more payers, one event a bankrupt account.",
+        10_000,
+        "events a round",
+        low=0,
+        high=10**7,
+        source="default of its own",
+        doc="With more pairs of a payer and a debtor, one event a debtor.",
     )
 
 
@@ -105,26 +110,32 @@ def weight_of(state, n):
 @kernel(inline=False)
 def share(state, n, row, total, is_told):
     """Collect a total from n payers into a row; returns what they could not pay."""
-    for _ in range(MOST_ROUNDS):
-        if total == 0 or weight_of(state, n) == 0:
+    rounds = 0
+    while total > 0:
+        if rounds == MOST_ROUNDS or weight_of(state, n) == 0:
+            reweigh(state, n, BY_EQUITY)
+            rounds = MOST_ROUNDS
+        due = total
+        if rounds == MOST_ROUNDS:
+            due = min(total, weight_of(state, n))
+        total -= due - collect(state, n, row, due, is_told)
+        if rounds == MOST_ROUNDS:
             break
-        total = collect(state, n, row, total, is_told)
         reweigh(state, n, BY_NOTIONAL)
-    if total > 0:
-        reweigh(state, n, BY_EQUITY)
-        means = weight_of(state, n)
-        total -= min(total, means) - collect(state, n, row, min(total, means), is_told)
+        rounds += 1
     return total
 
 
 @kernel
 def owed_in_queue(state):
-    """Write off what is to be, and sum what the queue owes, quote units."""
-    total = 0
+    """Write off what is to be; returns what the queue owes, quote units, and how many owe."""
+    total, debtors = 0, 0
     for i in range(state.clock[0].n_queue):
         write_off(state, state.queue[i])
-        total += owed_by(state.ledger, state.queue[i])
-    return total
+        owed = owed_by(state.ledger, state.queue[i])
+        total += owed
+        debtors += owed > 0
+    return total, debtors
 
 
 @kernel
@@ -171,7 +182,7 @@ def owed_by_before(ledger, row, got):
 @kernel
 def socialise(state, part, step):
     """Share what the queue owes among all; returns 1 where anything was."""
-    total = owed_in_queue(state) if state.clock[0].n_queue > 0 else 0
+    total, debtors = owed_in_queue(state)
     if total == 0:
         return 0
     n = gather(state, part)
@@ -180,7 +191,7 @@ def socialise(state, part, step):
         means += state.work[MEANS, i]
     due = min(total, means)
     state.ledger.venue[0].socialised += due
-    if n <= state.params[part, P.most_events]:
+    if n * debtors <= state.params[part, P.most_events]:
         pay_singly(state, n)
     elif due > 0:
         pay_together(state, n, due)

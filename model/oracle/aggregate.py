@@ -28,7 +28,7 @@ class Parameters(Numbers):
         "s",
         low=0,
         source="Pyth best practice and Jupiter: reject prices older than 60 s",
-        doc="A report counts as long as it is no older.",
+        doc="A report counts as long as it is no older; one of the last block always counts.",
     )
     fewest: int = number(1, "reports", low=1, high=1000, doc="With fewer the index is kept.")
     weighting: Literal["equal", "weight"] = number(
@@ -42,7 +42,7 @@ P = slots(Parameters)
 @kernel
 def _weight(state, part, step, report):
     """Weight of a report in the median of its underlying; 0 where it does not count."""
-    oldest = step - state.params[part, P.max_age] / state.clock[0].block_seconds
+    oldest = step - max(1.0, state.params[part, P.max_age] / state.clock[0].block_seconds)
     if not (0.0 < report.price < np.inf) or report.step < oldest - 1e-9:
         return 0.0
     return max(0.0, report.weight) if state.params[part, P.weighting] == 1.0 else 1.0

@@ -201,12 +201,16 @@ def test_quotes_that_add_use_no_more_than_the_share_of_capital(wealth, lots):
         assert len(messages) >= 9
 
 
-def test_quotes_rest_and_stay_until_the_price_moves():
-    """No message while nothing changes or little does; a replacement each when much does."""
-    world = maker_world()
+@pytest.mark.parametrize("post_only", [True, False])
+def test_quotes_rest_and_stay_until_the_price_moves(post_only):
+    """No message while nothing changes or little does; a replacement each when much does.
+
+    The side that the price moves away from goes first, or a maker would trade with itself.
+    """
+    world = maker_world(post_only=post_only)
     world.run(1)
     assert len(shown(world)) == 12
-    assert (shown(world)["flags"] & POST_ONLY).all()
+    assert (shown(world)["flags"] & POST_ONLY == post_only * POST_ONLY).all()
     before = int(world.state.log.cursor["messages"][0])
     world.run(1)
     world.state.ledger.markets["index"] += 2  # 5e-5 of the price with weight 0.5
@@ -218,6 +222,7 @@ def test_quotes_rest_and_stay_until_the_price_moves():
         assert len(shown(world)) == 12
     assert int(world.state.log.cursor["messages"][0]) == before + 36
     assert not world.state.log.counters[1:].any()
+    assert world.state.log.cursor["fills"][0] == 0
     assert not any(residuals_of(world.state).values())
 
 

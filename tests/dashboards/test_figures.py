@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crossmargin.dashboards.figures import (
     cascade,
@@ -18,7 +20,9 @@ from crossmargin.dashboards.figures import (
     tables,
     waterfall,
 )
+from crossmargin.model.contagion import trigger
 from crossmargin.model.record import HEALTH_EDGES
+from crossmargin.model.state import EVENT, LIQUIDATION
 from tests.dashboards.synthetic import MARKETS, SyntheticRun
 
 
@@ -192,3 +196,15 @@ def test_a_sentence_can_stand_in_for_a_chart() -> None:
         style.say(style.blank(), "Nothing happened.").layout.annotations[0].text
         == "Nothing happened."
     )
+
+
+@given(st.data(), st.integers(1, 40))
+def test_generations_agree_with_the_trigger_graph(data: st.DataObject, n: int) -> None:
+    events, liquidations = np.zeros(n, EVENT), np.zeros(n, LIQUIDATION)
+    events["id"] = liquidations["event"] = np.arange(n)
+    events["parent"] = [data.draw(st.integers(-1, i - 1)) for i in range(n)]
+    events["account"] = [data.draw(st.integers(0, 5)) for _ in range(n)]
+    liquidations["account"] = events["account"]
+    born = cascade.generations(pd.DataFrame(events[["id", "parent", "account"]]))
+    episodes = trigger.cascade(events, liquidations)
+    assert [born[e] - 1 for e in episodes["event"]] == episodes["generation"].tolist()

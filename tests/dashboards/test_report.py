@@ -57,7 +57,7 @@ def test_every_chart_has_a_place_a_label_and_numbers(own: str) -> None:
     assert len(charts) == 10
     for name in charts:
         assert f'id="{name}"' in own
-    assert own.count('role="img" aria-label="') == len(charts)
+    assert own.count('<figure aria-label="') == len(charts)
     assert own.count("<details>") == len(charts)
 
 

@@ -41,7 +41,10 @@ def test_muldiv_on_many_numbers_of_every_size() -> None:
     rng = np.random.default_rng(1)
     for _ in range(20_000):
         whole = int(rng.integers(1, 10 ** rng.integers(1, 18)))
-        part, amount = int(rng.integers(0, whole + 1)), int(rng.integers(0, 10 ** rng.integers(1, 18)))
+        part, amount = (
+            int(rng.integers(0, whole + 1)),
+            int(rng.integers(0, 10 ** rng.integers(1, 18))),
+        )
         assert MULDIV(amount, part, whole) == amount * part // whole
 
 
@@ -67,7 +70,9 @@ def test_shares_sum_to_the_total_and_are_right_to_one_unit(total: int, weights: 
 
 
 @given(st.lists(st.integers(0, 10**15), min_size=1, max_size=40), st.data())
-def test_no_share_of_a_smaller_total_exceeds_its_weight(weights: list[int], data: st.DataObject) -> None:
+def test_no_share_of_a_smaller_total_exceeds_its_weight(
+    weights: list[int], data: st.DataObject
+) -> None:
     total = data.draw(st.integers(0, sum(weights)))
     _, shares = shared(total, weights)
     assert all(share <= weight for share, weight in zip(shares, weights, strict=True))

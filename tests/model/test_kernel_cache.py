@@ -185,7 +185,8 @@ def test_what_is_edited_while_a_process_runs_is_not_cached_under_the_new_text(
 
 
 @pytest.mark.parametrize(
-    ("imported", "value"), [("crossmargin.model.callee", "3.0"), ("crossmargin.model.kernel", "8.0")]
+    ("imported", "value"),
+    [("crossmargin.model.callee", "3.0"), ("crossmargin.model.kernel", "8.0")],
 )
 def test_an_edit_between_two_imports_never_reaches_the_cache(
     package: Package, imported: str, value: str

@@ -39,7 +39,11 @@ def ours() -> list[object]:
 
 def test_all_kernels_are_known() -> None:
     names = {k.__module__ for k in ours()}
-    assert {"crossmargin.model.book", "crossmargin.model.loop", "crossmargin.model.trading"} <= names
+    assert {
+        "crossmargin.model.book",
+        "crossmargin.model.loop",
+        "crossmargin.model.trading",
+    } <= names
     assert len(ours()) > 100
 
 

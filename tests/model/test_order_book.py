@@ -120,7 +120,9 @@ def test_equals_bourse_on_the_benchmark_stream() -> None:
 
 def test_fill_or_kill_counts_what_reduce_only_orders_may_really_trade() -> None:
     book = xm.OrderBook(4096, accounts=3)
-    book.execute(orders({"price": 50, "quantity": 5}, {"side": -1, "price": 50, "quantity": 5, "account": 1}))
+    book.execute(
+        orders({"price": 50, "quantity": 5}, {"side": -1, "price": 50, "quantity": 5, "account": 1})
+    )
     asks = {"side": -1, "quantity": 5, "flags": REDUCE_ONLY}
     book.execute(orders(asks | {"price": 60}, asks | {"price": 61}))
     greedy = {"account": 2, "price": 70, "quantity": 6, "life": FILL_OR_KILL}

@@ -1,13 +1,12 @@
 """The contagion graph: netting within an owner, groups, folding, what nodes and tables say."""
 
-import numpy as np
 import pytest
 
 from crossmargin.model.contagion import graph as graph_module
 from crossmargin.model.contagion.face import Contagion
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.state import State
-from crossmargin.model.world import Names, World
+from crossmargin.model.world import Names
 from tests.model.contagion.forced import end_block, force, world_of
 from tests.small import HALF_UNIT, ONE, PERP, first_row, give, open_pair, send, small_state
 
@@ -128,11 +127,15 @@ def test_tables_name_who_spread_and_who_lost() -> None:
 
 def test_sums_do_not_depend_on_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     state, first = forced_sale()
+    send(state, first + MAKER, -1, 10_004, 1)
     force(state, first + SHORT, 1, 10_001, 1)
     force(state, first + LONG, -1, 9_900, 20)
     end_block(state)
-    world: World = world_of(state)
-    whole = Contagion(world).price.matrix()
-    monkeypatch.setattr("crossmargin.model.contagion.price_ledger.BATCH_CELLS", 1)
-    assert len(list(Contagion(world).price.rows())) == len(whole)
-    assert np.array_equal(Contagion(world).price.matrix(), whole)
+    world = world_of(state)
+    whole = Contagion(world)
+    table, edges = whole.losers(), dict(whole.graph().edges)
+    monkeypatch.setattr("crossmargin.model.contagion.flows.BATCH_CELLS", 1)
+    assert len(whole.price.sources) == 3
+    again = Contagion(world)
+    assert dict(again.graph().edges) == edges
+    assert again.losers().equals(table)

@@ -34,7 +34,6 @@ PROGRAM = [
     ("record", {}),
 ]
 LONGS, POOL, MAKER = 8, 8, 9
-FUND = 0.5
 FALL = 4.0  # quote per base by which marks stand below mids, the shock
 
 
@@ -45,7 +44,6 @@ def cascade_of(markets: int) -> World:
     world = small_world(PROGRAM, 10, markets=listings)
     state = world.state
     first = first_row(state)
-    give(state, INSURANCE, FUND)
     give(state, first + POOL, 2_000.0)
     give(state, first + MAKER, 2_000.0)
     for long in range(LONGS):
@@ -89,9 +87,9 @@ def test_transfers_are_what_the_fund_and_the_venue_booked(markets: int) -> None:
     world = cascade_of(markets)
     ledger, venue = world.state.ledger, world.state.ledger.venue[0]
     transfer = Contagion(world).transfer
-    rows = np.concatenate([batch for _, batch in transfer.rows()])
+    rows = transfer.rows_of(transfer.sources)
     assert not rows.sum(axis=1).any()
-    assert rows[:, INSURANCE].sum() == ledger.balances[INSURANCE, QUOTE] - FUND * 1e6
+    assert rows[:, INSURANCE].sum() == ledger.balances[INSURANCE, QUOTE]
     socialised = transfer.entries[transfer.entries["kind"] == SOCIALISED]
     assert socialised["amount"].sum() == venue["socialised"]
     deleveraged = transfer.entries[transfer.entries["kind"] == ADL]
