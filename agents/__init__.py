@@ -1,0 +1,1 @@
+"""Who acts: traders, market makers, arbitrageurs, keepers, oracle reporters."""

@@ -1,7 +1,8 @@
 r"""Liquidators with capital: they bid for positions and sell what they took over.
 
 At the end of a block, on what they see then, they write a standing bid for the liquidations of the
-next one: the capital offered (a share of their free collateral) and the least discount they take,
+next one: the notional they would take (a multiple of their free collateral, up to their limit) and
+the least discount they want,
 
 .. math:: d = \mathrm{cost} + \mathrm{profit} + \mathrm{risk} \cdot \sigma \sqrt{\mathrm{horizon}}
 
@@ -30,7 +31,13 @@ AUTHOR_CLASS = DISCRETIONARY
 class Parameters(Numbers):
     """What keepers of a population offer and how they sell."""
 
-    capital_share: float = number(0.5, "share of free collateral", low=0, high=1)
+    leverage: float = number(
+        2.0,
+        "free collateral",
+        low=0,
+        high=100,
+        doc="Notional offered, if margin allows to hold it.",
+    )
     inventory_limit: float = number(
         1_000_000.0, "quote", above=0, doc="Notional held, beyond which nothing is offered."
     )
@@ -65,7 +72,7 @@ class Traits(Numbers):
 P = slots(Parameters)
 T = slots(Traits)
 
-#: Places in memory, the bid: quote units, fraction of the mark, seconds.
+#: Places in memory, the bid: notional in quote units, fraction of the mark, seconds.
 OFFERED, DISCOUNT, LATENCY = range(3)
 
 
@@ -115,10 +122,10 @@ def offer(state, part, row, sigma):
     memory[DISCOUNT] = least_discount(params, state.crowd.traits[row, T.profit], sigma)
     memory[LATENCY] = state.crowd.traits[row, T.latency]
     limit = params[P.inventory_limit] * whole_units(state.ledger)
-    is_willing = memory[DISCOUNT] <= params[P.best_discount]
-    is_able = account.state <= MARGIN_CALL and inventory(state, part, row) < limit
-    free = max(0, unused_margin(account)) if is_willing and is_able else 0
-    memory[OFFERED] = math.floor(params[P.capital_share] * free)
+    room = limit - inventory(state, part, row)
+    if memory[DISCOUNT] > params[P.best_discount] or account.state > MARGIN_CALL:
+        room = 0.0
+    memory[OFFERED] = math.floor(max(0.0, min(room, params[P.leverage] * unused_margin(account))))
 
 
 @kernel

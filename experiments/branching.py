@@ -70,9 +70,9 @@ def rebound(function: Any, parent: Any, child: Any) -> MethodType:
     """Same method of the child, or of the child's view of the same agent."""
     owner = getattr(function, "__self__", None)
     if owner is parent:
-        return getattr(child, function.__name__)  # type: ignore[no-any-return]
+        return getattr(child, function.__name__)
     if isinstance(owner, mesa.Agent) and owner.model is parent:
-        return getattr(child.trader(owner.row), function.__name__)  # type: ignore[attr-defined, no-any-return]
+        return getattr(child.trader(owner.row), function.__name__)
     raise StateError(
         f"branch: the pending event {getattr(function, '__qualname__', function)!r} is no method of "
         "this market or of its agents and would act on the parent; cancel it first"

@@ -80,7 +80,7 @@ def print_run(run: Run, folder: Path | None, report: bool) -> None:
     out.print(table)
     out.print(_market_table(run))
     wrong = {name: value for name, value in run.summary["residuals"].items() if value}
-    out.print(f"conservation: {'every residual is 0' if not wrong else wrong}")
+    out.print(f"conservation: {wrong or 'every residual is 0'}")
     seconds = ", ".join(f"{name} {value:.2f} s" for name, value in run.wall.items())
     out.print(f"time: {seconds}")
     if folder is not None:

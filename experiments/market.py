@@ -69,7 +69,7 @@ class Market(mesa.Model):  # type: ignore[misc]
     @property
     def scenario(self) -> Scenario:
         """Scenario of this market, frozen."""
-        return self._scenario  # type: ignore[no-any-return]
+        return self._scenario
 
     @scenario.setter
     def scenario(self, value: Any) -> None:
@@ -84,7 +84,7 @@ class Market(mesa.Model):  # type: ignore[misc]
     @property
     def solo(self) -> AgentSet:
         """Agents whose behaviour is written in Python."""
-        traders = [t for part in self.world.python_parts.values() for t in part.traders]
+        traders = [t for part in self.world.python_parts.values() for t in getattr(part, "traders", [])]
         return AgentSet(traders, random=self.random)
 
     def trader(self, row: int) -> Trader:

@@ -157,7 +157,7 @@ class Venue(Table):
     queue: PartTable = Field(default_factory=lambda: {"kind": "queue"})
     waterfall: tuple[PartTable, ...] = ()
     take_over: bool = Field(
-        False, description="Forced orders become impact-free take-overs at the mark."
+        default=False, description="Forced orders become impact-free take-overs at the mark."
     )
 
 

@@ -161,7 +161,7 @@ def read_sidecar(folder: Path) -> dict[str, Any]:
     missing = {"seed", "steps", "scenario", "versions", "machine"} - set(found)
     if missing:
         raise ScenarioError(f"{path}: lacks {', '.join(sorted(missing))}")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:

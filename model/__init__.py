@@ -1,0 +1,1 @@
+"""The market: what exists, what may happen to it, in which order."""

@@ -204,4 +204,4 @@ def copy_state(state: State) -> State:
         members = (rebuilt(m) if isinstance(m, tuple) else copies[id(m)] for m in group)
         return type(group)(*members)
 
-    return rebuilt(state)  # type: ignore[no-any-return]
+    return rebuilt(state)

@@ -77,17 +77,13 @@ class Flows(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Some sources as holders, what each did to itself and, by channel, to every other holder."""
+    """Some sources as holders, what each did to itself, and losses and gains of all others."""
 
     sources: Array
     own: Array
     price: Array
     transfer: Array
-
-    @property
-    def gain(self) -> Array:
-        """Gains of others, by source and holder."""
-        return np.maximum(self.price, 0) + np.maximum(self.transfer, 0)
+    gain: Array
 
 
 def gathered(rows: Array, places: Array) -> Array:
@@ -99,24 +95,27 @@ def gathered(rows: Array, places: Array) -> Array:
     return np.add.reduceat(rows[:, order], starts, axis=1)
 
 
-def _netted(rows: Array, level: Level, sources: Array) -> tuple[Array, Array]:
-    net = gathered(rows, level.holders)
+def _apart(rows: Array, level: Level, sources: Array) -> tuple[Array, Array]:
+    """Rows by holder, and taken out of them what is the source's own."""
+    held = gathered(rows, level.holders)
     every = np.arange(len(sources))
-    own = net[every, sources]
-    net[every, sources] = 0
-    return net, own
+    own = held[every, sources]
+    held[every, sources] = 0
+    return held, own
 
 
 def batches(ledgers: Ledgers, level: Level) -> Iterator[Batch]:
-    """Rows of both ledgers, netted within every holder."""
+    """Losses and gains by holder: through the price netted over time, transfers gross."""
     everyone = ledgers.sources
     size = max(1, BATCH_CELLS // len(level.holders))
     for first in range(0, len(everyone), size):
         accounts = everyone[first : first + size]
         sources = level.holders[accounts]
-        price, own = _netted(ledgers.price.rows_of(accounts), level, sources)
-        transfer, moved = _netted(ledgers.transfer.rows_of(accounts), level, sources)
-        yield Batch(sources, own + moved, price, transfer)
+        price, own = _apart(ledgers.price.rows_of(accounts), level, sources)
+        moved = ledgers.transfer.rows_of(accounts)
+        (received, to_itself), (paid, by_itself) = (_apart(x, level, sources) for x in moved)
+        gain = np.maximum(price, 0) + received
+        yield Batch(sources, own + to_itself - by_itself, np.maximum(-price, 0), paid, gain)
 
 
 def totals(ledgers: Ledgers, level: Level) -> Totals:
@@ -125,13 +124,12 @@ def totals(ledgers: Ledgers, level: Level) -> Totals:
     caused, price, transfer, gained, own, hit, most = np.zeros((7, n), np.int64)
     found = Totals(caused, price, transfer, gained, own, hit, np.full(n, -1, np.int64))
     for batch in batches(ledgers, level):
-        by_price, by_transfer = np.maximum(-batch.price, 0), np.maximum(-batch.transfer, 0)
-        lost = by_price + by_transfer
+        lost = batch.price + batch.transfer
         np.add.at(found.caused, batch.sources, lost.sum(axis=1))
         np.add.at(found.own, batch.sources, batch.own)
         np.add.at(found.hit, batch.sources, (lost > 0).sum(axis=1))
-        found.price[:] += by_price.sum(axis=0)
-        found.transfer[:] += by_transfer.sum(axis=0)
+        found.price[:] += batch.price.sum(axis=0)
+        found.transfer[:] += batch.transfer.sum(axis=0)
         found.gained[:] += batch.gain.sum(axis=0)
         place = lost.argmax(axis=0)
         largest = lost[place, np.arange(n)]
@@ -151,7 +149,7 @@ def flows(ledgers: Ledgers, level: Level) -> Flows:
         at = level.nodes[batch.sources]
         slot = np.searchsorted(nodes, at)
         np.add.at(found.own, at, batch.own)
-        np.add.at(found.price, slot, gathered(np.maximum(-batch.price, 0), level.nodes))
-        np.add.at(found.transfer, slot, gathered(np.maximum(-batch.transfer, 0), level.nodes))
+        np.add.at(found.price, slot, gathered(batch.price, level.nodes))
+        np.add.at(found.transfer, slot, gathered(batch.transfer, level.nodes))
         np.add.at(found.gain, slot, gathered(batch.gain, level.nodes))
     return found

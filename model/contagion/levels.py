@@ -1,8 +1,9 @@
 """Levels of the contagion graph: who counts as one holder, and who shares a node.
 
-Gains and losses of one holder from one source are netted; losses of several holders are summed
-gross. A holder is an account, or an owner with all her accounts, so that a hedge held in another
-account is no loss. A node is a holder, a population or the rest that a large graph folds up.
+What one holder gains and loses through the price by one source is netted over time and markets;
+transfers, and losses of several holders, are summed gross. A holder is an account, or an owner
+with all her accounts, so that a hedge held in another account is no loss. A node is a holder, a
+population or the rest that a large graph folds up.
 """
 
 from typing import Any, NamedTuple

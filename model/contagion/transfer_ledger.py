@@ -7,7 +7,8 @@ penalty                 the account pays the liquidator or the fund: its own los
 fund payment            the fund pays the deficit of the account
 socialised loss         an account that has something pays part of the deficit
 take-over, backstop,    a position changes hands at another price than the mark: the difference,
-keeper, ADL             lots times mark less price, is what the taker gains from the giver
+keeper, ADL             lots times mark less price, is what the taker gains from the giver, or
+                        loses to it
 
 A bad debt is no entry of its own: it is the sum of what others then pay, and would count twice;
 what nobody has paid so far stays with the account, whose loss is then larger than its equity.
@@ -35,7 +36,7 @@ from crossmargin.model.state import (
 )
 from crossmargin.model.world import World
 
-#: One movement of value; `amount` may be negative when the receiver lost.
+#: One movement of value.
 ENTRY = np.dtype(
     [
         ("event", "i8"),
@@ -43,7 +44,7 @@ ENTRY = np.dtype(
         ("source", "i4"),  # account whose liquidation it belongs to
         ("payer", "i4"),
         ("receiver", "i4"),
-        ("amount", "i8"),  # quote units
+        ("amount", "i8"),  # quote units, positive
     ],
     align=True,
 )
@@ -58,7 +59,9 @@ def _entries(events: Array, payer: Array, receiver: Array, amount: Array) -> Arr
     entries = np.zeros(len(events), ENTRY)
     entries["event"], entries["kind"] = events["id"], events["kind"]
     entries["source"] = events["account"]
-    entries["payer"], entries["receiver"], entries["amount"] = payer, receiver, amount
+    entries["payer"] = np.where(amount < 0, receiver, payer)
+    entries["receiver"] = np.where(amount < 0, payer, receiver)
+    entries["amount"] = np.abs(amount)
     return entries
 
 
@@ -113,21 +116,20 @@ class TransferLedger:
         """Accounts whose liquidation moved value, ascending rows."""
         return np.unique(self.entries["source"]).astype(np.int64)
 
-    def rows_of(self, sources: Array) -> Array:
-        """(n_sources, n_accounts) int64, quote units: what some accounts cost every holder.
+    def rows_of(self, sources: Array) -> tuple[Array, Array]:
+        """What every account received and paid by the liquidation of some accounts, quote units.
 
-        `sources` are ascending rows.
+        Both are (n_sources, n_accounts) int64, gross; `sources` are ascending rows.
         """
-        rows = np.zeros((len(sources), len(self.pooled)), np.int64)
+        received, paid = np.zeros((2, len(sources), len(self.pooled)), np.int64)
         entries = self.entries[np.isin(self.entries["source"], sources)]
         slot = np.searchsorted(sources, entries["source"])
-        np.add.at(rows, (slot, entries["receiver"]), entries["amount"])
+        np.add.at(received, (slot, entries["receiver"]), entries["amount"])
         single = entries["payer"] != POOL
-        paid = entries[single]
-        np.add.at(rows, (slot[single], paid["payer"]), -paid["amount"])
+        np.add.at(paid, (slot[single], entries["payer"][single]), entries["amount"][single])
         for place, entry in zip(slot[~single], entries[~single], strict=True):
-            rows[place] -= self._shared(int(entry["amount"]))
-        return rows
+            paid[place] += self._shared(int(entry["amount"]))
+        return received, paid
 
     def _shared(self, amount: int) -> Array:
         """Amount that came from the pool, by who paid into it, quote units; exact in sum."""

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +16,7 @@ from crossmargin.agents.solo_chiarella_iori import SoloChiarellaIori
 from crossmargin.agents.solo_leverage_targeter import SoloLeverageTargeter
 from crossmargin.model.kernel import kernel
 from crossmargin.model.state import FORCED
+from tests.repository import ROOT
 
 
 class Contrarian(Trader):
@@ -228,3 +230,11 @@ def test_kernels_are_checked_too(code: Any, words: str) -> None:
 
 def test_a_kernel_may_remember() -> None:
     check_agent(part(KERNEL=diarist))
+
+
+def test_the_example_of_the_readme_passes() -> None:
+    text = (ROOT / "agents" / "README.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(example, names)  # it calls check_agent itself
+    assert issubclass(names["Contrarian"], Trader)

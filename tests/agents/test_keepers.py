@@ -46,7 +46,7 @@ def sent(world):
 
 
 @given(
-    lots=st.integers(-12_000_000, 12_000_000),
+    lots=st.integers(-10_500_000, 10_500_000),
     profit=st.floats(0.0, 0.06),
     sigma=st.floats(0.0, 0.005),
     latency=st.floats(0.0, 10.0),
@@ -57,6 +57,7 @@ def test_the_bid_equals_its_twin(lots, profit, sigma, latency):
     p = Parameters()
     world = keeper_world(parts=("states", "keepers"))
     state, row = world.state, first_row(world.state)
+    give(state, row, 100_000.0)
     state.crowd.traits[row, [T.profit, T.latency]] = profit, latency
     state.outside.references["volatility"] = sigma
     if lots:
@@ -65,10 +66,11 @@ def test_the_bid_equals_its_twin(lots, profit, sigma, latency):
     bid, account = state.crowd.memory[row], state.ledger.accounts[row]
     least = p.cost + profit + p.risk * sigma * math.sqrt(p.horizon)
     assert bid[DISCOUNT] == pytest.approx(least) and bid[LATENCY] == latency
-    free = 100_000 * ONE - abs(lots) * 20_000 * HALF_UNIT // 10
-    is_open = abs(lots) * 20_000 * HALF_UNIT < p.inventory_limit * ONE
-    is_open = is_open and bid[DISCOUNT] <= p.best_discount and account["state"] <= 1
-    assert bid[OFFERED] == pytest.approx(p.capital_share * max(0, free) if is_open else 0, abs=1)
+    free = 200_000 * ONE - abs(lots) * 20_000 * HALF_UNIT // 10
+    room = p.inventory_limit * ONE - abs(lots) * 20_000 * HALF_UNIT
+    is_open = bid[DISCOUNT] <= p.best_discount and account["state"] <= 1
+    wanted = max(0.0, min(room, p.leverage * free)) if is_open else 0
+    assert bid[OFFERED] == pytest.approx(wanted, abs=1)
 
 
 @pytest.mark.parametrize("side", [1, -1])

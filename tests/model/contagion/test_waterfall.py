@@ -87,10 +87,12 @@ def test_transfers_are_what_the_fund_and_the_venue_booked(markets: int) -> None:
     world = cascade_of(markets)
     ledger, venue = world.state.ledger, world.state.ledger.venue[0]
     transfer = Contagion(world).transfer
-    rows = transfer.rows_of(transfer.sources)
-    assert not rows.sum(axis=1).any()
-    assert rows[:, INSURANCE].sum() == ledger.balances[INSURANCE, QUOTE]
+    received, paid = transfer.rows_of(transfer.sources)
+    assert np.array_equal(received.sum(axis=1), paid.sum(axis=1))
+    assert paid[:, INSURANCE].sum() == venue["fund_paid"]
+    assert (received - paid)[:, INSURANCE].sum() == ledger.balances[INSURANCE, QUOTE]
     socialised = transfer.entries[transfer.entries["kind"] == SOCIALISED]
     assert socialised["amount"].sum() == venue["socialised"]
     deleveraged = transfer.entries[transfer.entries["kind"] == ADL]
-    assert np.maximum(-deleveraged["amount"], 0).sum() == venue["adl_loss"]
+    lost = deleveraged["amount"][deleveraged["payer"] != deleveraged["source"]]
+    assert lost.sum() == venue["adl_loss"]

@@ -86,7 +86,7 @@ def test_dydx_s_deleveraging() -> None:
 
 
 def test_counterparties_are_ranked_by_profit_and_leverage() -> None:
-    world, row, others = scene()
+    world, _, others = scene()
     deleverage(world)
     assert events_of(world, ADL)["other"].tolist() == [others[1], others[0], others[2]]
 
@@ -107,7 +107,7 @@ def test_a_longer_profit_ranks_higher_at_the_same_leverage() -> None:
 
 
 def test_pro_rata_asks_each_for_its_share() -> None:
-    world, row, others = scene()
+    world, _, others = scene()
     state = world.state
     pool = rich(world, 1e4, 4)[0]
     for other, lots in zip(others, (500, 300, 200), strict=True):  # they hold twice as much
@@ -124,7 +124,7 @@ def test_pro_rata_asks_each_for_its_share() -> None:
 def test_pseudo_random_starts_anywhere_and_goes_round() -> None:
     orders = set()
     for step in range(12):
-        world, row, others = scene()
+        world, _, others = scene()
         set_numbers(world, "adl", choice="pseudo_random")
         clock_step(world.state, step)
         deleverage(world)

@@ -113,7 +113,7 @@ def test_a_penalty_never_takes_more_than_is_left(price: int, equity: int) -> Non
     liquidate(world)
     assert equity_of(world.state, row) == equity
     assert world.state.ledger.venue["penalties"][0] == max(
-        0, ONE * (price - 9400) // 10 - max(0, equity)
+        0, ONE * (price - 9400) // 100 - max(0, equity)
     )
 
 
@@ -234,7 +234,7 @@ def test_an_account_back_in_health_stops_and_begins_a_new_episode_later() -> Non
 
 
 def test_who_breaks_by_a_forced_order_has_it_for_a_parent() -> None:
-    world, row, maker = breached()
+    world, _, maker = breached()
     state = world.state
     other = rich(world, 7.0, 3)[0]
     open_pair(state, other, maker, 1000)  # from 98, so at 95 it has 4 of 4.75

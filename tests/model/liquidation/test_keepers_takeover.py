@@ -76,7 +76,7 @@ def test_the_fund_gets_its_share_of_the_penalty_and_the_keeper_none() -> None:
 
 
 def test_earlier_keepers_come_first_and_capital_runs_out() -> None:
-    world, row, keepers = scene()
+    world, _, keepers = scene()
     bid(world, keepers[0], 1e4, late=0.9)
     bid(world, keepers[1], 30.0, late=0.0)
     assert offer(world) == 1
@@ -87,7 +87,7 @@ def test_earlier_keepers_come_first_and_capital_runs_out() -> None:
 
 
 def test_a_keeper_that_wants_more_than_the_spread_passes() -> None:
-    world, row, keepers = scene()
+    world, _, keepers = scene()
     bid(world, keepers[0], 1e4, 0.02)
     bid(world, keepers[1], 1e4, 0.01)
     offer(world)
@@ -101,7 +101,7 @@ def test_nobody_bids() -> None:
 
 
 def test_a_keeper_keeps_its_initial_margin() -> None:
-    world, row, keepers = scene()
+    world, _, keepers = scene()
     state = world.state
     state.ledger.balances[keepers[0], QUOTE] -= 9997 * ONE  # 3 left: margin for 300 lots or so
     state.ledger.balances[first_row(state) + 1, QUOTE] += 9997 * ONE

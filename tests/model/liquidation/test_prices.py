@@ -18,7 +18,7 @@ from crossmargin.model.state import State
 from tests.model.liquidation.waterfall import equity_of
 from tests.small import HALF_UNIT, Listing, first_row, give, open_pair, small_state
 
-#: dydxprotocol/v4-chain, liquidations_test.go: one position of 0.1 BTC at 50,000, MMF 10%, 4,501 owed.
+#: dydxprotocol/v4-chain, liquidations_test.go: 0.1 BTC at 50,000, MMF 10%, 4,501 owed.
 DYDX = Listing(price=500.0, tiers=((0, 0.2, 0.1),))
 SCALE = 100  # 0.1 BTC at 50,000 stands as 10 at 500
 

@@ -6,7 +6,6 @@ from crossmargin.model.ledger import QUOTE
 from crossmargin.model.state import FORCED, OUTSIDE, SEIZURE, TAKEOVER
 from crossmargin.model.world import World
 from tests.model.liquidation.waterfall import (
-    equity_of,
     events_of,
     market,
     next_step,
@@ -14,7 +13,7 @@ from tests.model.liquidation.waterfall import (
     run,
     set_numbers,
 )
-from tests.small import COIN, ONE, Listing, give, open_pair, send
+from tests.small import ONE, Listing, give, open_pair, send
 
 FREE = Listing(kind="spot", maker_fee=0.0, taker_fee=0.0)
 
@@ -46,16 +45,18 @@ def test_no_more_is_sold_than_pays_the_debt() -> None:
     assert state.clock["n_forced"][0] == 1
 
 
-def test_what_slippage_leaves_is_sold_in_the_next_round() -> None:
+def test_what_slippage_leaves_is_owed_as_long_as_the_account_is_healthy() -> None:
     world, row, buyer = debtor(92.0)
     state = world.state
     send(state, buyer, 1, 9900, 700, market=1)
     send(state, buyer, 1, 9600, 5000, market=1)
-    for _ in range(4):
+    for _ in range(3):
         seize(world)
-    assert -ONE // 20 < state.ledger.balances[row, QUOTE] < ONE // 5
-    assert state.ledger.lots[row, 1] > 0
-    assert equity_of(state, row) > 0
+    proceeds = 10 * (700 * 9900 + 230 * 9600)
+    assert state.ledger.balances[row, QUOTE] == proceeds - proceeds // 100 - 92 * ONE
+    assert state.ledger.lots[row, 1] == 70
+    assert len(events_of(world, SEIZURE)) == 1
+    assert state.ledger.accounts["maintenance_equity"][row] > 0
 
 
 @pytest.mark.parametrize(("share", "sold"), [(1.0, 930), (0.5, 465)])
@@ -114,4 +115,3 @@ def test_without_feedback_the_outside_takes_the_coins_at_the_mark() -> None:
     assert state.ledger.lots[row, 1] == 1000 - 930
     assert state.ledger.lots[OUTSIDE, 1] == 930
     assert events_of(world, TAKEOVER)["quantity"].tolist() == [-930]
-    assert COIN.kind == "spot"

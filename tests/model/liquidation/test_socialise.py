@@ -13,7 +13,6 @@ from tests.model.liquidation.waterfall import (
     events_of,
     market,
     next_step,
-    rich,
     run,
     set_numbers,
 )
