@@ -9,7 +9,7 @@ CANDIDATES := python3 python3.12 python3.13 python3.14
 USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))
 PYTHON = $(firstword $(foreach p,$(CANDIDATES),$(shell $p -c '$(USABLE)' 2>/dev/null && echo $p)))
 
-.PHONY: help demo test test-long test-bounds check lint types bench odd dist clean
+.PHONY: help demo test test-long test-bounds check lint types bench odd picture dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list what can be made
@@ -42,6 +42,10 @@ bench: $(VENV)/.installed-dev  ## benchmarks, compared in the same run with othe
 
 odd: $(VENV)/.installed-dev  ## write the generated tables of model/README.md anew
 	$(BIN)/python -m tests.odd
+
+picture: $(VENV)/.installed  ## simulate the picture of the README anew
+	$(BIN)/python -c "import crossmargin as xm; from crossmargin.dashboards.figures.picture import \
+	write_picture; write_picture(xm.simulate('leverage-spiral', seed=7), 'docs/picture.svg')"
 
 dist: $(VENV)/.installed-dev  ## wheel and source distribution, in dist/
 	$(BIN)/python -m build --outdir dist
