@@ -4,7 +4,25 @@ The public names are imported when first used, so that `import crossmargin` cost
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers; the same names as in `_HOMES`
+    from crossmargin.agents.check import check_agent as check_agent
+    from crossmargin.agents.trader import Trader as Trader
+    from crossmargin.experiments.load import load_scenario as load_scenario
+    from crossmargin.experiments.market import Market as Market
+    from crossmargin.experiments.run import Run as Run
+    from crossmargin.experiments.run import simulate as simulate
+    from crossmargin.experiments.schema import Scenario as Scenario
+    from crossmargin.model.errors import ConservationError as ConservationError
+    from crossmargin.model.errors import ConvergenceError as ConvergenceError
+    from crossmargin.model.errors import CrossmarginError as CrossmarginError
+    from crossmargin.model.errors import ParameterError as ParameterError
+    from crossmargin.model.errors import ScenarioError as ScenarioError
+    from crossmargin.model.errors import StateError as StateError
+    from crossmargin.model.order_book import OrderBook as OrderBook
+    from crossmargin.model.state import FILL as FILL
+    from crossmargin.model.state import ORDER as ORDER
 
 __version__ = "0.1.0"
 

@@ -74,6 +74,6 @@ def rebound(function: Any, parent: Any, child: Any) -> MethodType:
     if isinstance(owner, mesa.Agent) and owner.model is parent:
         return getattr(child.trader(owner.row), function.__name__)
     raise StateError(
-        f"branch: the pending event {getattr(function, '__qualname__', function)!r} is no method of "
-        "this market or of its agents and would act on the parent; cancel it first"
+        f"branch: the pending event {getattr(function, '__qualname__', function)!r} is no method "
+        "of this market or of its agents and would act on the parent; cancel it first"
     )

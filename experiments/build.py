@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crossmargin.experiments.holdings import endow, open_positions
+from crossmargin.experiments.holdings import LARGEST_SUM, endow, open_positions
 from crossmargin.experiments.paths import Window, load_path
 from crossmargin.experiments.schema import MarketTable, Population, Recording, Scenario
 from crossmargin.experiments.wiring import (
@@ -35,8 +35,6 @@ DATA = Path(__file__).parent / "data"
 HEADROOM = 24
 #: Longest look-back of an agent, blocks; a power of two.
 WINDOW = 1 << 12
-#: Largest sum of money that a scenario may hold, units: products and sums keep head-room.
-LARGEST_SUM = 1 << 60
 
 
 @dataclass(frozen=True)

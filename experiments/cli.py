@@ -105,7 +105,7 @@ def reproduce(folder: Annotated[Path, typer.Argument(help="Folder of an earlier 
         return
     if is_near and not store.same_environment(folder):
         typer.echo(
-            f"{folder}: equal within {store.TOLERANCE:g} only, as other versions or processors may be"
+            f"{folder}: equal within {store.TOLERANCE:g} only; versions or processors differ"
         )
         raise typer.Exit(NEAR)
     typer.echo(f"{folder}: the tables differ")
@@ -128,10 +128,8 @@ def validate(file: Annotated[str, typer.Argument(help="TOML file or built-in nam
 
     found = load_scenario(file)
     world = build(found, 0)
-    n = len(world.state.ledger.accounts)
-    typer.echo(
-        f"{file}: valid; {len(found.market)} markets, {n} rows of accounts, {found.run.steps} blocks"
-    )
+    rows, blocks = len(world.state.ledger.accounts), found.run.steps
+    typer.echo(f"{file}: valid; {len(found.market)} markets, {rows} accounts, {blocks} blocks")
 
 
 @app.command()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin.experiments.schema import Scenario
-from crossmargin.model.errors import ParameterError
+from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.integers import split
 from crossmargin.model.kernel import from_python
 from crossmargin.model.ledger import QUOTE
@@ -22,6 +22,8 @@ from crossmargin.model.traits import TRAITS, draw
 if TYPE_CHECKING:
     from crossmargin.experiments.build import Block
 
+#: Largest sum of money that a scenario may hold, units: products and sums keep head-room.
+LARGEST_SUM = 1 << 60
 #: Numbers of the draws of holdings, after those of traits.
 WEALTH, LEVERAGE, ENTRY, SIDE = range(TRAITS, TRAITS + 4)
 
@@ -44,6 +46,12 @@ def endow(state: State, scenario: Scenario, blocks: "list[Block]", seed: int) ->
         if not (wealth >= 0).all():
             name = block.population.name
             raise ParameterError(f"population.{name}.wealth: draws {wealth.min():.6g}, below zero")
+        if not wealth.sum() * one < LARGEST_SUM:
+            name = block.population.name
+            raise ScenarioError(
+                f"population.{name}.wealth: {wealth.sum():.3g} in all is more than "
+                f"{LARGEST_SUM / one:.3g}; lower it or asset.{scenario.asset[0].name}.decimals"
+            )
         _endow_rows(state, scenario, block, wealth * one)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import mesa
 from mesa.agentset import AgentSet
+from mesa.datacollection import DataCollector
 
 from crossmargin.agents.agentset import Rows
 from crossmargin.agents.solo import adopt, enlist
@@ -20,7 +21,29 @@ from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.run import begin
 from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError
+from crossmargin.model.state import INSURANCE
 from crossmargin.model.world import World
+
+
+def _quote(units: Any, market: "Market") -> float:
+    return float(units * 10.0 ** -int(market.world.state.ledger.assets["decimals"][0]))
+
+
+def _mark(market: "Market") -> float:
+    first = market.world.state.ledger.markets[0]
+    return float(first["mark"] * first["tick"] / 2)
+
+
+def _venue(name: str) -> Any:
+    return lambda market: _quote(market.world.state.ledger.venue[name][0], market)
+
+
+#: What Mesa's data collector reports after every step; replace `market.datacollector` for others.
+REPORTERS = {
+    "mark": _mark,
+    "insurance": lambda market: _quote(market.world.state.ledger.balances[INSURANCE, 0], market),
+    **{name: _venue(name) for name in ("liquidated_notional", "bad_debt", "adl_notional")},
+}
 
 
 class Market(mesa.Model):  # type: ignore[misc]
@@ -65,6 +88,7 @@ class Market(mesa.Model):  # type: ignore[misc]
     def _hold(self, world: World) -> None:
         self.world = world
         self._scenario = world.scenario
+        self.datacollector = DataCollector(model_reporters=dict(REPORTERS))
 
     @property
     def scenario(self) -> Scenario:
@@ -84,7 +108,9 @@ class Market(mesa.Model):  # type: ignore[misc]
     @property
     def solo(self) -> AgentSet:
         """Agents whose behaviour is written in Python."""
-        traders = [t for part in self.world.python_parts.values() for t in getattr(part, "traders", [])]
+        traders = [
+            t for part in self.world.python_parts.values() for t in getattr(part, "traders", [])
+        ]
         return AgentSet(traders, random=self.random)
 
     def trader(self, row: int) -> Trader:
@@ -92,8 +118,9 @@ class Market(mesa.Model):  # type: ignore[misc]
         return Trader.view(self, row)
 
     def step(self) -> None:
-        """Run one block."""
+        """Run one block and collect what Mesa's data collector reports."""
         self.world.run(1)
+        self.datacollector.collect(self)
 
     def run_for(self, duration: float) -> None:
         """Run some blocks; those between two of Mesa's events run in one compiled call."""

@@ -47,7 +47,9 @@ def warm(parts: Iterable[Part], say: Callable[[str], None]) -> None:
         compile_parts(part.name for part in missing)
         return
     mine, theirs = _halves(missing)
-    command = "from crossmargin.model.compiling import compile_parts as c; import sys; c(sys.argv[1:])"
+    command = (
+        "from crossmargin.model.compiling import compile_parts as c; import sys; c(sys.argv[1:])"
+    )
     words = [sys.executable, "-c", command, *theirs]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         compile_parts(mine)

@@ -18,7 +18,7 @@ class ParameterError(ScenarioError):
 
 
 class StateError(CrossmarginError):
-    """The market came into a state that it cannot continue from (a pool full, a number too large)."""
+    """The market cannot go on from its state: a pool is full, a number too large."""
 
 
 class ConservationError(CrossmarginError):

@@ -16,7 +16,7 @@ LARGEST = 4.0e18
 
 
 @kernel
-def muldiv(amount: int, part: int, whole: int) -> int:
+def muldiv(amount, part, whole):
     """Return floor(amount * part / whole) exactly, units.
 
     A float estimate is corrected with the remainder, which is exact modulo 2**64 and small.
@@ -85,7 +85,7 @@ def split(total: int, weights: np.ndarray, shares: np.ndarray) -> int:
 
 
 @kernel
-def to_units(value: float) -> int:
+def to_units(value):
     """Round a float down to whole units; zero where it is no number or too large for int64."""
     if not (-LARGEST < value < LARGEST):
         return 0

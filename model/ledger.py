@@ -194,6 +194,6 @@ def residuals(ledger: Ledger, asset_names: list[str], market_names: list[str]) -
             found[f"{name} holdings"] = int(np.abs(ledger.balances[:, market["base"]] - held).sum())
             continue
         found[f"{name} lots"] = int(ledger.lots[:, m].sum())
-        held = int(ledger.balances[market["settlement"], QUOTE])
-        found[f"{name} settlement"] = held + int(ledger.cost[:, m].sum())
+        settled = int(ledger.balances[market["settlement"], QUOTE])
+        found[f"{name} settlement"] = settled + int(ledger.cost[:, m].sum())
     return found

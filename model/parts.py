@@ -59,7 +59,7 @@ def number(
     source: str = "",
     doc: str = "",
 ) -> Any:
-    """Field of a parameter record, with its unit, range (`low <= x <= high`, `x > above`), source."""
+    """Field of a parameter record: unit, range (`low <= x <= high`, `x > above`), source."""
     return Field(
         default,
         ge=low,
@@ -75,7 +75,7 @@ def slots(record: type[BaseModel]) -> Any:
     names = list(record.model_fields)
     if len(names) > N_PARAMETERS:
         raise ScenarioError(f"{record.__module__}: {len(names)} numbers, {N_PARAMETERS} fit")
-    return namedtuple("Slots", names)(*range(len(names)))  # type: ignore[misc]
+    return namedtuple("Slots", names)(*range(len(names)))
 
 
 def row_of(numbers: BaseModel) -> list[float]:

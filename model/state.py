@@ -5,12 +5,12 @@ Prices are half ticks (`_half`) or ticks (`_tick`), quantities lots, money whole
 It is passed to parts and unpacked there; helpers take the one or two groups that they use.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray  # an array of records or of one number type
+Array = NDArray[Any]  # an array of records or of one number type
 
 # Orders ---------------------------------------------------------------------------------------
 
@@ -624,7 +624,7 @@ CLOCK = np.dtype(
         ("round", "i8"),
         ("n_inbox", "i8"),
         ("n_forced", "i8"),  # forced orders in this round
-        ("n_queue", "i8"),  # accounts to liquidate in this round
+        ("n_queue", "i8"),  # accounts in the queue: the unhealthy, then those to liquidate now
         ("part", "i8"),  # part to go on with, for a loop stopped inside a step
         ("block_seconds", "f8"),
         ("fault", "i8"),
@@ -650,7 +650,8 @@ class State(NamedTuple):
     ----------
     clock : (1,) CLOCK
     book, ledger, log, crowd, outside : groups, see there
-    queue : (n_accounts,) int32, accounts to liquidate, worst first; `clock.n_queue` of them
+    queue : (n_accounts,) int32, unhealthy accounts, then those to liquidate now, worst first;
+        `clock.n_queue` of them
     work : (4, n_accounts) int64, work space of the waterfall; nothing stays in it
     parts : (n_parts,) PART
     params : (n_parts, N_PARAMETERS) float64

@@ -84,7 +84,7 @@ def _entry_loss(book, ledger, message, limit):
     return loss * market.half_unit + max(0, fee)
 
 
-@kernel(inline=False)
+@kernel
 def has_margin(book, ledger, message, limit):
     """Tell whether an account may send an order that is not reduce-only."""
     row, market = message.account, np.int64(message.market)
@@ -186,8 +186,8 @@ def sweep(book, ledger, log, message, lots):
     return lots
 
 
-@kernel(inline=False)
-def place(book, ledger, log, message):
+@kernel
+def bring(book, ledger, log, message):
     """Bring a new order to the market; returns the handle of what rests, or 0."""
     reason = refusal(book, ledger, message, log.cursor[0].step)
     lots = 0
@@ -210,6 +210,12 @@ def place(book, ledger, log, message):
         return 0
     displaced_alone(book, log, np.int64(message.market), message.author_class)
     return book.pool[0].next_id * SLOTS + slot
+
+
+@kernel(inline=False)
+def place(book, ledger, log, message):
+    """Bring an order to the market where there are few: a function of its own compiles once."""
+    return bring(book, ledger, log, message)
 
 
 @kernel
@@ -238,7 +244,7 @@ def cancel(book, log, message):
     return True
 
 
-@kernel(inline=False)
+@kernel
 def execute(book, ledger, log, message):
     """Execute a message of any kind; returns the handle of what rests, or 0.
 
@@ -250,4 +256,4 @@ def execute(book, ledger, log, message):
         return 0
     if message.action == REPLACE and not cancel(book, log, message):
         return 0
-    return place(book, ledger, log, message)
+    return bring(book, ledger, log, message)

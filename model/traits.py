@@ -40,7 +40,7 @@ def _pareto(u: NDArray[np.float64], low: float, alpha: float, top: float) -> NDA
 def checked(value: Any) -> Any:
     """Return a distribution as given, if it is one."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return {"constant": float(value)}
+        return {"constant": [float(value)]}
     if not isinstance(value, dict) or len(value) != 1:
         raise ValueError(f"{value!r} is neither a number nor a table with one distribution")
     name, numbers = next(iter(value.items()))
@@ -76,7 +76,7 @@ Distribution = Annotated[Any, AfterValidator(checked)]
 
 def trait(default: Any, unit: str, *, source: str = "", doc: str = "") -> Any:
     """Field of a traits record: a distribution, with the unit of what is drawn."""
-    extra = {"unit": unit, "source": source, "distribution": True}
+    extra: dict[str, Any] = {"unit": unit, "source": source, "distribution": True}
     return Field(default, validate_default=True, description=doc, json_schema_extra=extra)
 
 

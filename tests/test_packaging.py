@@ -88,6 +88,12 @@ def test_public_names_exist() -> None:
     assert not [name for name in crossmargin.__all__ if not hasattr(crossmargin, name)]
 
 
+def test_type_checkers_see_the_public_names() -> None:
+    seen = imports(ROOT / "crossmargin" / "__init__.py") - {"importlib"}
+    homes = {f"{home}.{name}" for name, home in crossmargin._HOMES.items()}
+    assert {name for name in seen if not name.startswith("typing.")} == homes
+
+
 def test_constraints_are_plain_pins_of_every_requirement() -> None:
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line), line

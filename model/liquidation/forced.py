@@ -93,7 +93,7 @@ def _may_close(state, row, parcel):
     return _write_order(state, row, parcel)
 
 
-@kernel(inline=False)
+@kernel
 def close_out(state, row, kind, parcel):
     """Close part of a position as the venue does: by a forced order, or by a take-over at the mark.
 

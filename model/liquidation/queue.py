@@ -2,13 +2,16 @@
 
 An account is taken when it is below maintenance, its grace is over and its cooldown has passed. A
 cooldown does not protect who is bankrupt, or has fallen below a share of its requirement (the
-threshold of a backstop, say). A closed account comes back while it owes and the fund has money.
+threshold of a backstop, say). A closed account comes back while it owes and the fund has money. The
+unhealthy come from the margin phase, so that the healthy cost nothing here.
 
 dYdX v4 sorts by the distance of the fillable price from the oracle, then by notional, and works
 through at most 50 accounts a block; Hyperliquid takes all at once.
 """
 
 from typing import Literal
+
+import numpy as np
 
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
@@ -49,15 +52,31 @@ P = slots(Parameters)
 
 @kernel
 def is_ready(ledger, row, step, urgent):
-    """Tell whether an account is to be liquidated now."""
+    """Tell whether an unhealthy account is to be liquidated now."""
     account = ledger.accounts[row]
-    if account.state == CLOSED:
-        return account.owed > 0 and ledger.balances[INSURANCE, QUOTE] > 0
+    if account.state < LIQUIDATING or account.state == CLOSED:
+        return False
     if account.breach_step < 0 or account.breach_step + ledger.venue[0].grace > step:
         return False
     if account.cooldown <= step or account.state == BANKRUPT:
         return True
     return account.maintenance_equity < urgent * account.maintenance_requirement
+
+
+@kernel
+def recall_debtors(state, part, n):
+    """Append the closed accounts that owe, while the fund has money; returns the new length."""
+    ledger, venue = state.ledger, state.ledger.venue[0]
+    owed = venue.bad_debt - venue.fund_paid - venue.socialised
+    if owed <= 0 or ledger.balances[INSURANCE, QUOTE] <= 0:
+        return n
+    first = state.parts[part].first
+    for row in range(first, first + state.parts[part].count):
+        account = ledger.accounts[row]
+        if account.state == CLOSED and account.owed > 0:
+            state.queue[n] = row
+            n += 1
+    return n
 
 
 @kernel
@@ -71,18 +90,18 @@ def rank_of(ledger, row, order):
 
 @kernel
 def queue(state, part, step):
-    """Fill the queue; returns how many accounts stand in it."""
+    """Keep of the unhealthy those to liquidate now, in order; returns how many."""
     ledger, numbers = state.ledger, state.params[part]
-    first = state.parts[part].first
     n = 0
-    for row in range(first, first + state.parts[part].count):
-        if ledger.accounts[row].state < LIQUIDATING:
-            continue
-        if is_ready(ledger, row, step, numbers[P.urgent]):
-            write_off(state, row)
-            state.work[0, row] = rank_of(ledger, row, numbers[P.order])
-            state.queue[n] = row
+    for i in range(state.clock[0].n_queue):
+        if is_ready(ledger, state.queue[i], step, numbers[P.urgent]):
+            state.queue[n] = state.queue[i]
             n += 1
+    n = recall_debtors(state, part, n)
+    for i in range(n):
+        row = np.int64(state.queue[i])
+        write_off(state, row)
+        state.work[0, row] = rank_of(ledger, row, numbers[P.order])
     sort_rows(state.queue, state.work[0], n)
     if numbers[P.most] > 0:
         n = min(n, int(numbers[P.most]))

@@ -55,6 +55,8 @@ def _spot_numbers(ledger, book, row, asset):
     """Value of a collateral asset, its two weighted values and what its resting bids take."""
     a = ledger.assets[asset]
     m = ledger.markets[a.market]
+    if ledger.lots[row, a.market] == 0 and book.open_lots[row, a.market, 0] == 0:
+        return 0, 0, 0, 0
     value = ledger.lots[row, a.market] * m.mark * m.half_unit
     bids = notional_of(ledger, a.market, book.open_lots[row, a.market, 0], m.mark)
     return (
@@ -93,9 +95,9 @@ def margin_numbers(ledger, book, row):
     return equity, initial, maintenance, asked, kept
 
 
-@kernel(inline=False)
-def measure(ledger, book, row):
-    """Renew the five margin numbers of an account."""
+@kernel
+def renew(ledger, book, row):
+    """Renew the five margin numbers of an account; for a loop over many of them."""
     account = ledger.accounts[row]
     numbers = margin_numbers(ledger, book, row)
     account.equity = numbers[0]
@@ -104,6 +106,12 @@ def measure(ledger, book, row):
     account.initial_requirement = numbers[3]
     account.maintenance_requirement = numbers[4]
     return 0
+
+
+@kernel(inline=False)
+def measure(ledger, book, row):
+    """Renew the five margin numbers of an account."""
+    return renew(ledger, book, row)
 
 
 @kernel
@@ -131,5 +139,5 @@ def health(account):
 def measure_all(ledger, book):
     """Renew the margin numbers of every row."""
     for row in range(ledger.accounts.shape[0]):
-        measure(ledger, book, row)
+        renew(ledger, book, row)
     return 0

@@ -5,7 +5,7 @@ its requirement is healthy again and its liquidation episode ends.
 """
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.numbers import is_unhealthy, measure
+from crossmargin.model.margin.numbers import is_unhealthy, renew
 from crossmargin.model.state import (
     BANKRUPT,
     CLOSED,
@@ -52,7 +52,7 @@ def judge(account, venue, step, trigger):
 
 @kernel
 def states(state, part, step):
-    """Margin numbers and state of every account of a population; returns how many are unhealthy."""
+    """Margin numbers and state of every account; returns how many are unhealthy: the queue."""
     ledger = state.ledger
     first = state.parts[part].first
     venue = ledger.venue[0]
@@ -61,8 +61,10 @@ def states(state, part, step):
     cursor.judged_forced = cursor.last_forced
     unhealthy = 0
     for row in range(first, first + state.parts[part].count):
-        measure(ledger, state.book, row)
-        unhealthy += judge(ledger.accounts[row], venue, step, trigger)
+        renew(ledger, state.book, row)
+        if judge(ledger.accounts[row], venue, step, trigger) == 1:
+            state.queue[unhealthy] = row
+            unhealthy += 1
     state.clock[0].n_queue = unhealthy
     return unhealthy
 
