@@ -8,7 +8,8 @@ resting lots by account; who owes what after a trade is the ledger's business.
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.levels import bit, drop_level, level_down, level_up, page_of
+from crossmargin.model.levels import bit, drop_level, page_of
+from crossmargin.model.memory import untouched
 from crossmargin.model.state import (
     ALLOW_SELF_TRADE,
     LADDER,
@@ -19,6 +20,7 @@ from crossmargin.model.state import (
     RESTING,
     SELF_ALLOW,
     SELF_CANCEL_RESTING,
+    Array,
     Book,
 )
 
@@ -89,8 +91,8 @@ def rest(book, message, lots):
     """Let what is left of a limit order rest; return its slot, or -1 when the pool is full."""
     slot = book.pool[0].free_order
     market, side = np.int64(message.market), np.int64(0 if message.side > 0 else 1)
-    page = page_of(book, market, side, message.price) if slot >= 0 else -1
-    if page < 0:
+    page = page_of(book, market, side, message.price) if slot >= 0 else 0
+    if page <= 0:
         book.pool[0].reason = POOL_FULL
         return -1
     order = book.orders[slot]
@@ -125,7 +127,7 @@ def reducible(lots, side, wanted):
 
 
 @kernel
-def _allowed(book, order):
+def allowed(book, order):
     """Lots that a resting order may trade now; a reduce-only order never opens a position."""
     if order.flags & REDUCE_ONLY == 0:
         return order.quantity
@@ -177,7 +179,7 @@ def match(book, message, limit, lots, fill):
                     return STOPPED
                 remove(book, slot)
                 continue
-        traded = min(lots, _allowed(book, order))
+        traded = min(lots, allowed(book, order))
         if traded == 0:
             remove(book, slot)
             continue
@@ -190,113 +192,6 @@ def match(book, message, limit, lots, fill):
             remove(book, slot)
         return traded
     return 0
-
-
-@kernel
-def next_level(book, market, side, tick):
-    """Next worse price of a side after a tick, ticks; -1 or the number of ticks when none is."""
-    if side == 0:
-        return level_down(book, market, 0, tick - 1)
-    return level_up(book, market, 1, tick + 1)
-
-
-@kernel(inline=False)
-def _allowed_later(book, order):
-    """Lots that a reduce-only order may trade once all that stands before it is taken.
-
-    Orders of its account that trade first move the position that it may reduce.
-    """
-    market, side = np.int64(order.market), np.int64(order.side)
-    sign = 1 if side == 0 else -1
-    held = book.lots[order.account, market]
-    tick = book.ladders[market].best[side]
-    while True:
-        slot = book.levels[book.table[market, side, tick >> 6], tick & 63].head
-        while slot >= 0:
-            other = book.orders[slot]
-            if other.account == order.account:
-                lots = other.quantity
-                if other.flags & REDUCE_ONLY != 0:
-                    lots = reducible(held, sign, lots)
-                if other.id == order.id:
-                    return lots
-                held += sign * lots
-            slot = other.next
-        tick = next_level(book, market, side, tick)
-
-
-@kernel
-def _level_lots(book, level, message, wanted):
-    """Lots at a level that a message could take, and whether one of its own orders stops it.
-
-    Own orders that may not trade count as nothing, and so do own reduce-only orders: what they
-    may trade depends on what is taken before.
-    """
-    total = 0
-    slot = level.head
-    policy = book.ladders[message.market].self_trade
-    if message.flags & ALLOW_SELF_TRADE != 0:
-        policy = SELF_ALLOW
-    while slot >= 0 and total < wanted:
-        order = book.orders[slot]
-        is_own = order.account == message.account
-        if is_own and policy != SELF_ALLOW:
-            if policy != SELF_CANCEL_RESTING:
-                return total, True
-        elif order.flags & REDUCE_ONLY == 0:
-            total += order.quantity
-        elif not is_own and book.lots.shape[0] > 0:
-            total += _allowed_later(book, order)
-        slot = order.next
-    return total, False
-
-
-@kernel
-def takeable(book, message, limit, wanted):
-    """Lots that an incoming order could take at once; counting stops when `wanted` is reached."""
-    market = np.int64(message.market)
-    opposite = 1 if message.side > 0 else 0
-    tick = book.ladders[market].best[opposite]
-    total = 0
-    is_stopped = False
-    while total < wanted and not is_stopped and 0 <= tick < book.table.shape[2] << 6:
-        if (tick > limit) if message.side > 0 else (tick < limit):
-            break
-        level = book.levels[book.table[market, opposite, tick >> 6], tick & 63]
-        lots, is_stopped = _level_lots(book, level, message, wanted - total)
-        total += lots
-        tick = next_level(book, market, opposite, tick)
-    return total
-
-
-@kernel
-def price_of_taking(book, message, limit):
-    """Lots that an order would take at once and the tick-lots it would pay, whoever rests there."""
-    market = np.int64(message.market)
-    opposite = 1 if message.side > 0 else 0
-    tick = book.ladders[market].best[opposite]
-    left, paid = message.quantity, 0
-    while left > 0 and 0 <= tick < book.table.shape[2] << 6:
-        if (tick > limit) if message.side > 0 else (tick < limit):
-            break
-        level = book.levels[book.table[market, opposite, tick >> 6], tick & 63]
-        lots = min(left, level.quantity)
-        paid += lots * tick
-        left -= lots
-        tick = next_level(book, market, opposite, tick)
-    return message.quantity - left, paid
-
-
-@kernel
-def depth_within(book, market, side, limit):
-    """Resting lots of a side from its best price to a limit price, ticks."""
-    tick = book.ladders[market].best[side]
-    total = 0
-    n_ticks = book.table.shape[2] << 6
-    while 0 <= tick < n_ticks and ((tick >= limit) if side == 0 else (tick <= limit)):
-        total += book.levels[book.table[market, side, tick >> 6], tick & 63].quantity
-        tick = next_level(book, market, side, tick)
-    return total
 
 
 def new_book(
@@ -317,9 +212,9 @@ def new_book(
     book = Book(
         pool=np.zeros(1, POOL),
         orders=np.zeros(capacity, RESTING),
-        levels=np.zeros((pages, 64), LEVEL),
-        words=np.zeros(pages, np.uint64),
-        table=np.full((n_markets, 2, runs), -1, np.int32),
+        levels=np.zeros((1 + pages, 64), LEVEL),
+        words=np.zeros(1 + pages, np.uint64),
+        table=np.zeros((n_markets, 2, runs), np.int32),
         bitmap=np.zeros((n_markets, 2, runs // 64), np.uint64),
         ladders=np.zeros(n_markets, LADDER),
         lots=np.zeros((n_accounts, n_markets), np.int64),
@@ -327,9 +222,20 @@ def new_book(
     )
     book.orders["side"] = -1
     book.orders["next"] = np.append(np.arange(1, capacity), -1)
-    book.levels["head"] = -1
-    book.levels["tail"] = -1
-    book.levels["head"][:, 0] = np.append(np.arange(1, pages), -1)
+    book.pool["fresh_page"] = 1
     book.ladders["best"] = (-1, runs * 64)
     book.ladders["top"] = price_levels
     return book
+
+
+def copy_book(book: Book, lots: Array) -> Book:
+    """Copy of all books that shares nothing; what was never used is not touched."""
+    used = int(book.pool["fresh_page"][0])
+    copied = book._replace(levels=untouched(book.levels), table=untouched(book.table), lots=lots)
+    copied.levels[:used] = book.levels[:used]
+    words = np.flatnonzero(book.bitmap)
+    for word in words:
+        run = slice(64 * word, 64 * (word + 1))
+        copied.table.reshape(-1)[run] = book.table.reshape(-1)[run]
+    others = ("pool", "orders", "words", "bitmap", "ladders", "open_lots")
+    return copied._replace(**{name: getattr(book, name).copy() for name in others})

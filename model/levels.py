@@ -1,8 +1,9 @@
 """Price levels: pages of 64 ticks made on demand, with bitmaps above them.
 
 A page exists only while one of its levels holds an order, so a book spans millions of ticks in a
-few megabytes, and the next best price is found by a few bit scans however far away it lies.
-Bids have side 0, asks side 1.
+few megabytes, and the next best price is found by a few bit scans however far away it lies. Page 0
+stands for no page and stays empty, so that what was never used is zeros, which cost no memory and
+are not copied. Bids have side 0, asks side 1.
 """
 
 import numpy as np
@@ -60,11 +61,9 @@ def level_up(book, market, side, tick):
     n_ticks = table.shape[0] << 6
     if tick >= n_ticks:
         return n_ticks
-    page = table[tick >> 6]
-    if page >= 0:
-        word = book.words[page] >> np.uint64(tick & 63)
-        if word != 0:
-            return tick + np.int64(trailing_zeros(word))
+    word = book.words[table[tick >> 6]] >> np.uint64(tick & 63)
+    if word != 0:
+        return tick + np.int64(trailing_zeros(word))
     run = next_page_up(book.bitmap[market, side], (tick >> 6) + 1)
     if run < 0:
         return n_ticks
@@ -77,11 +76,9 @@ def level_down(book, market, side, tick):
     if tick < 0:
         return -1
     table = book.table[market, side]
-    page = table[tick >> 6]
-    if page >= 0:
-        word = book.words[page] << np.uint64(63 - (tick & 63))
-        if word != 0:
-            return tick - np.int64(leading_zeros(word))
+    word = book.words[table[tick >> 6]] << np.uint64(63 - (tick & 63))
+    if word != 0:
+        return tick - np.int64(leading_zeros(word))
     run = next_page_down(book.bitmap[market, side], (tick >> 6) - 1)
     if run < 0:
         return -1
@@ -94,7 +91,7 @@ def drop_level(book, market, side, tick):
     page = book.table[market, side, tick >> 6]
     book.words[page] &= ~bit(tick)
     if book.words[page] == 0:
-        book.table[market, side, tick >> 6] = -1
+        book.table[market, side, tick >> 6] = 0
         book.levels[page, 0].head = book.pool[0].free_page
         book.pool[0].free_page = page
         book.bitmap[market, side, tick >> 12] &= ~bit(tick >> 6)
@@ -106,15 +103,37 @@ def drop_level(book, market, side, tick):
 
 
 @kernel
-def page_of(book, market, side, tick):
-    """Page of a tick, made if it is missing; -1 when no page is free."""
-    page = book.table[market, side, tick >> 6]
-    if page >= 0:
-        return page
+def _fresh_page(book):
+    """Take a page that was never used and empty its levels; 0 when there is none."""
+    page = book.pool[0].fresh_page
+    if page >= book.levels.shape[0]:
+        return 0
+    book.pool[0].fresh_page += 1
+    for i in range(64):
+        book.levels[page, i].head = -1
+        book.levels[page, i].tail = -1
+    return page
+
+
+@kernel
+def _free_page(book):
+    """Take a page that was given back, a fresh one when there is none; 0 when all are in use."""
     page = book.pool[0].free_page
-    if page >= 0:
-        book.pool[0].free_page = book.levels[page, 0].head
-        book.levels[page, 0].head = -1
+    if page == 0:
+        return _fresh_page(book)
+    book.pool[0].free_page = book.levels[page, 0].head
+    book.levels[page, 0].head = -1
+    return page
+
+
+@kernel
+def page_of(book, market, side, tick):
+    """Page of a tick, made if it is missing; 0 when no page is free."""
+    page = book.table[market, side, tick >> 6]
+    if page > 0:
+        return page
+    page = _free_page(book)
+    if page > 0:
         book.table[market, side, tick >> 6] = page
         book.bitmap[market, side, tick >> 12] |= bit(tick >> 6)
     return page

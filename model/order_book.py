@@ -12,8 +12,8 @@ from crossmargin.model.book import (
     reducible,
     remove,
     rest,
-    takeable,
 )
+from crossmargin.model.depth import takeable
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.kernel import kernel
 from crossmargin.model.levels import level_down, level_up

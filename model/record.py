@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossmargin.model.book import depth_within
+from crossmargin.model.depth import depth_within
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE
 from crossmargin.model.log import end_trace

@@ -103,6 +103,7 @@ POOL = np.dtype(
         ("resting", "i8"),
         ("rejected", "i8"),
         ("reason", "i8"),  # why the last message was refused, 0 when it was not
+        ("fresh_page", "i8"),  # pages from here on were never used
     ],
     align=True,
 )
@@ -117,7 +118,7 @@ class Book(NamedTuple):
     orders : (capacity,) RESTING
     levels : (n_pages, 64) LEVEL
     words : (n_pages,) uint64, one bit a level that holds orders
-    table : (n_markets, 2, price_levels / 64) int32, page of a run of 64 ticks or -1
+    table : (n_markets, 2, price_levels / 64) int32, page of a run of 64 ticks or 0
     bitmap : (n_markets, 2, price_levels / 4096) uint64, one bit a page in use
     ladders : (n_markets,) LADDER
     lots : (n_accounts, n_markets) int64, positions; none when positions are not tracked

@@ -10,12 +10,11 @@ from crossmargin.model.book import (
     STOPPED,
     crosses,
     match,
-    price_of_taking,
     reducible,
     remove,
     rest,
-    takeable,
 )
+from crossmargin.model.depth import price_of_taking, takeable
 from crossmargin.model.integers import LARGEST, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import charge, trade

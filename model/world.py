@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crossmargin.model.book import copy_book
 from crossmargin.model.compiling import warm
 from crossmargin.model.errors import ConservationError, StateError
 from crossmargin.model.ledger import residuals
 from crossmargin.model.log import is_full
 from crossmargin.model.loop import begin_step, check_faults, is_due, next_part, run_blocks, run_part
+from crossmargin.model.memory import untouched
 from crossmargin.model.parts import Part, address_of
 from crossmargin.model.state import FAULTS, Array, State
 
@@ -195,7 +197,9 @@ def copy_state(state: State) -> State:
     An array that stands in two groups, as positions do, is copied once and shared as before.
     """
     chunks = [getattr(state.log, chunk) for chunk in CHUNKS]
-    copies = {id(chunk): np.zeros(chunk.shape, chunk.dtype) for chunk in chunks}
+    copies = {id(chunk): untouched(chunk) for chunk in chunks}
+    book = copy_book(state.book, state.ledger.lots.copy())
+    copies |= {id(old): new for old, new in zip(state.book, book, strict=True)}
     for array in _arrays(state):
         if id(array) not in copies:
             copies[id(array)] = array.copy()

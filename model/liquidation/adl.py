@@ -49,10 +49,10 @@ class Parameters(Numbers):
         "bankruptcy", "choice", source="dYdX v4: bankruptcy price; Hyperliquid: previous mark"
     )
     trigger: Literal["bankrupt", "beyond_fund"] = number(
-        "bankrupt",
+        "beyond_fund",
         "choice",
-        source="Hyperliquid: equity below 0",
-        doc="`beyond_fund`: only accounts whose deficit exceeds what the fund holds.",
+        source="Hyperliquid, without a fund: equity below 0",
+        doc="`beyond_fund`: only when the deficits in the queue exceed what the fund holds.",
     )
 
 
@@ -60,26 +60,33 @@ P = slots(Parameters)
 
 
 @kernel
-def is_deleveraged(state, part, row, market, side):
-    """Tell whether an account's position on a side of a market is to be closed; it is measured."""
-    ledger = state.ledger
-    account = ledger.accounts[row]
-    if ledger.lots[row, market] * side <= 0 or account.equity >= 0 or account.state == CLOSED:
-        return False
-    fund = ledger.balances[INSURANCE, QUOTE]
-    return state.params[part, P.trigger] == BANKRUPTS or -account.equity > fund
+def is_due(state, part):
+    """Measure the queue and tell whether any of it is to be deleveraged."""
+    ledger, deficits = state.ledger, 0
+    for i in range(state.clock[0].n_queue):
+        row = state.queue[i]
+        measure(ledger, state.book, row)
+        deficits += max(0, -ledger.accounts[row].equity)
+    if state.params[part, P.trigger] == BANKRUPTS:
+        return deficits > 0
+    return deficits > max(0, ledger.balances[INSURANCE, QUOTE])
 
 
 @kernel
-def asked_lots(state, part, market, side):
+def is_deleveraged(ledger, row, market, side):
+    """Tell whether an account's position on a side of a market is to be closed; it is measured."""
+    account = ledger.accounts[row]
+    is_open = ledger.lots[row, market] * side > 0
+    return is_open and account.equity < 0 and account.state != CLOSED
+
+
+@kernel
+def asked_lots(state, market, side):
     """Lots of a side of a market that are to be closed, over the whole queue."""
     total = 0
     for i in range(state.clock[0].n_queue):
-        row = state.queue[i]
-        if state.ledger.lots[row, market] * side > 0:
-            measure(state.ledger, state.book, row)
-            if is_deleveraged(state, part, row, market, side):
-                total += abs(state.ledger.lots[row, market])
+        if is_deleveraged(state.ledger, state.queue[i], market, side):
+            total += abs(state.ledger.lots[state.queue[i], market])
     return total
 
 
@@ -198,13 +205,13 @@ def deleverage(state, part, row, market, n):
 def deleverage_side(state, part, market, side):
     """Close all bankrupt positions of a side of a market; returns the notional, quote units."""
     before = state.ledger.venue[0].adl_notional
-    total = asked_lots(state, part, market, side)
+    total = asked_lots(state, market, side)
     if total > 0:
         n = gather(state, part, market, side)
         rank(state, part, market, n, total)
         for i in range(state.clock[0].n_queue):
             row = np.int64(state.queue[i])
-            if is_deleveraged(state, part, row, market, side):
+            if is_deleveraged(state.ledger, row, market, side):
                 n = deleverage(state, part, row, market, n)
     return state.ledger.venue[0].adl_notional - before
 
@@ -213,8 +220,10 @@ def deleverage_side(state, part, market, side):
 def adl(state, part, step):
     """Auto-deleverage the bankrupt accounts of the queue; returns 1 where any was."""
     moved = 0
+    if not is_due(state, part):
+        return 0
     for market in range(state.ledger.markets.shape[0]):
-        if state.ledger.markets[market].kind != SPOT and state.clock[0].n_queue > 0:
+        if state.ledger.markets[market].kind != SPOT:
             for side in (1, -1):
                 moved += deleverage_side(state, part, market, side)
     return 1 if moved > 0 else 0

@@ -1,4 +1,4 @@
-"""Cancel all resting orders of the accounts in the queue, the first thing every venue does.
+"""Cancel all resting orders of the accounts in the queue, before anything else.
 
 It frees no margin, but stops positions from growing while they are closed, and it moves the mid
 where the account was the best price: that displacement is a forced one, with the account for
@@ -6,7 +6,7 @@ author. One event for each account and market in which it had orders; quantity i
 cancelled, bids less asks. The pool of orders is walked once a market, however many accounts are
 queued.
 
-Mango v4 and dYdX v4 cancel first; Hyperliquid too.
+Mango v4 cancels orders before it liquidates anything.
 """
 
 import numpy as np

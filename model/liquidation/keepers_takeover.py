@@ -39,7 +39,7 @@ class Parameters(Numbers):
     """The spread, how much of a position goes, and who the keepers are."""
 
     spread: float = number(
-        0.01, "fraction of the mark", low=0, high=0.5, source="Drift v2: 1%; Aave v3: 5%"
+        0.01, "fraction of the mark", low=0, high=0.5, source="Aave v3: bonus of 5%; Drift v2: fee"
     )
     fraction: float = number(
         1.0, "fraction of the position", above=0, high=1, source="Aave v3: 50% above 0.95"

@@ -6,7 +6,7 @@ equity and then shared again among the others. Shares sum exactly. Who pays for 
 each while that is few; else there is one a debtor (`other` -1), and `account.socialised` has the
 totals.
 
-Drift v2 and Mango v4 socialise by position or deposit; Derive by deposit.
+Drift v2: perpetual losses by position, spot losses by deposit; Mango v4: by deposit.
 """
 
 from typing import Literal

@@ -35,7 +35,7 @@ def test_half_the_leverage_removes_the_cascade(seed: int) -> None:
     half = simulate(
         "leverage-spiral",
         seed=seed,
-        overrides={"population.longs.position.leverage": {"uniform": [3.0, 8.0]}},
+        overrides={"population.longs.position.leverage": {"uniform": [5.0, 9.5]}},
     )
     assert half.summary["liquidated_notional"] < 0.05 * full.summary["liquidated_notional"]
     assert fall(half) < 0.5 * fall(full)

@@ -321,6 +321,18 @@ def test_a_full_pool_is_counted(state: State) -> None:
     assert refusals(state) == {"pool_full": 1}
 
 
+def test_pages_run_out_and_come_back() -> None:
+    state = small_state(pages=2)
+    a = first_row(state)
+    give(state, a, 1000.0)
+    handles = [send(state, a, 1, tick, 1) for tick in (64, 128, 192, 129)]
+    assert [handle > 0 for handle in handles] == [True, True, False, True]
+    assert refusals(state) == {"pool_full": 1}
+    send(state, a, 0, 0, 0, action=CANCEL, order=handles[0])
+    assert send(state, a, 1, 192, 1) > 0
+    assert send(state, a, 1, 64, 1) == 0
+
+
 @given(wealths, streams, draws, st.integers(0, 10**9))
 def test_more_cash_never_turns_an_order_away(
     wealth: list[int], stream: list[Draw], last: Draw, cash: int

@@ -10,6 +10,7 @@ from crossmargin.model.draws import DECIDE, uniforms
 from crossmargin.model.errors import ConservationError, StateError
 from crossmargin.model.inbox import arrival, next_message
 from crossmargin.model.kernel import kernel
+from crossmargin.model.memory import SMALLEST
 from crossmargin.model.parts import NoNumbers, Part
 from crossmargin.model.state import DISCRETIONARY
 from crossmargin.model.world import CHUNKS, World
@@ -164,6 +165,17 @@ def test_a_fork_has_the_same_past_and_a_future_of_its_own() -> None:
     assert (fork.rows("system_rows")[:20] == world.rows("system_rows")[:20]).all()
     assert len(fork.rows("system_rows")) == len(world.rows("system_rows")) == 30
     assert fork.sealed["system_rows"][0] is world.sealed["system_rows"][0]
+
+
+def test_a_copy_is_whole_where_it_is_not_touched() -> None:
+    """Large arrays that are mostly empty are mapped and filled where the book was used."""
+    world = market(price_levels=1 << 24, pages=1 << 13)
+    world.run(20)
+    copied = world.fork().state.book
+    assert copied.table.nbytes > SMALLEST
+    for name, array in zip(copied._fields, world.state.book, strict=True):
+        assert (getattr(copied, name) == array).all(), name
+        assert not np.shares_memory(getattr(copied, name), array), name
 
 
 def test_full_chunks_are_sealed_and_read_as_one_table() -> None:

@@ -102,7 +102,6 @@ def built(drawn: Drawn) -> World:
     world = market(N + 1, markets=MARKETS)
     state = world.state
     first = first_row(state)
-    state.ledger.markets["halted_until"] = 0
     for i in range(N):
         give(state, first + i, drawn.margins[i])
         give(state, first + i, drawn.coins[i], asset=1)

@@ -150,8 +150,25 @@ def test_a_counterparty_is_not_bankrupted_by_the_price() -> None:
 def test_only_beyond_the_fund_when_told(fund: float, moved: int) -> None:
     world, _, _ = scene()
     give(world.state, INSURANCE, fund)
-    set_numbers(world, "adl", trigger="beyond_fund")
     assert deleverage(world) == moved
+
+
+def test_the_deficits_of_the_queue_are_added_up() -> None:
+    world, row, others = scene()
+    second = rich(world, 2.0, 4)[0]
+    open_pair(world.state, second, others[2], 100)  # at the mark, 90
+    set_price(world.state, 0, 60.0)  # 34 and 1 are missing
+    give(world.state, INSURANCE, 34.5)
+    assert deleverage(world) == 1
+    assert not world.state.ledger.lots[[row, second]].any()
+
+
+def test_a_bankrupt_is_enough_when_told() -> None:
+    world, row, _ = scene()
+    give(world.state, INSURANCE, 100.0)
+    set_numbers(world, "adl", trigger="bankrupt")
+    assert deleverage(world) == 1
+    assert world.state.ledger.lots[row, 0] == 0
 
 
 def test_the_solvent_are_left_alone() -> None:
