@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from crossmargin.model.blank import Sizes, blank_state
-from crossmargin.model.kernel import cache_folder
+from crossmargin.model.code_cache import cache_folder
+from crossmargin.model.kernel import entry_of
 from crossmargin.model.parts import Part, address_of, find_part
 
 #: Fewer parts than this are not worth a second process.
@@ -20,7 +21,7 @@ def is_missing(kernel: Any) -> bool:
 
     Kernels of a user, and all when no folder can be written, are never cached.
     """
-    files = getattr(kernel._cache, "_cache_file", None)
+    files = getattr(entry_of(kernel)._cache, "_cache_file", None)
     return files is not None and not Path(files._index_path).exists()
 
 

@@ -1,174 +1,31 @@
-"""The one decorator for compiled code, and a cache that cannot serve stale machine code.
-
-Numba stamps only the file of the cached function, so an edited callee would leave its callers
-stale and silently wrong. Here the key is a digest of every source that the kernel's file can
-reach by import, of the versions and of the flags that change code; it is part of the file name,
-so that versions, checkouts and flags live side by side and never meet. Kernels of a user, outside
-the package, are compiled in every process and never cached.
+"""The one decorator for compiled code.
 
 `_nrt=False` turns reference counting off. It is sound only for kernels that allocate nothing and
 return no array; one that returns an array is refused when it is compiled. `nogil` lets threads run
 markets side by side; `error_model="numpy"` keeps exceptions out of the code, which is why a kernel
 that can go wrong leaves a code in the `Clock`.
+
+Most kernels are melted into their callers and need no machine code of their own: their compilation
+stops at intermediate code, and what the loop calls is compiled once more as an entry.
 """
 
-import ast
 import functools
-import hashlib
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import llvmlite
-import numba
-import numpy as np
-from numba import config, njit, types
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba import njit, types
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import NativeLowering
 
-#: The four folders of the package, by the name under which they are imported.
-PACKAGE = "crossmargin"
-HOME = Path(__file__).resolve().parents[1]
-FOLDERS = ("model", "agents", "experiments", "dashboards")
+from crossmargin.model.code_cache import keep
+
 FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 #: Every kernel made in this process, in the order of their definition.
 KERNELS: list[Any] = []
-
-
-def _written(file: Path) -> tuple[int, ...]:
-    facts = file.stat()
-    return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size
-
-
-def _sources() -> list[Path]:
-    return [file for folder in FOLDERS for file in (HOME / folder).rglob("*.py")]
-
-
-#: When every source was last written, as this process began.
-_AT_START = {file: _written(file) for file in _sources()}
-
-
-def cache_folder() -> Path:
-    """Folder of compiled code: `CROSSMARGIN_CACHE_DIR`, or the user's own cache folder."""
-    chosen = os.environ.get("CROSSMARGIN_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
-    return Path(base) / PACKAGE
-
-
-def _imported_names(source: bytes) -> list[str]:
-    names: list[str] = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return names
-
-
-def _module_file(name: str) -> Path | None:
-    """Source file of a module of this package, or None for any other module."""
-    package, _, rest = name.partition(".")
-    if package != PACKAGE or not rest:
-        return None
-    base = HOME.joinpath(*rest.split("."))
-    files = (base.with_suffix(".py"), base / "__init__.py")
-    return next((file for file in files if file.is_file()), None)
-
-
-@functools.cache
-def _imports(path: Path, modified: int) -> frozenset[Path]:
-    names = _imported_names(path.read_bytes())
-    return frozenset(file for name in names if (file := _module_file(name)))
-
-
-def import_closure(path: Path) -> list[Path]:
-    """Sources of this package that a file can reach by import, itself included, sorted."""
-    seen: set[Path] = set()
-    todo = [path]
-    while todo:
-        file = todo.pop()
-        if file not in seen:
-            seen.add(file)
-            todo += _imports(file, file.stat().st_mtime_ns)
-    return sorted(seen)
-
-
-def digest(path: Path) -> str:
-    """Hash of all that the machine code of the kernels in a file depends on, 20 hex digits."""
-    versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version_info[:2])
-    flags = (config.OPT, config.BOUNDSCHECK, config.DEBUGINFO_DEFAULT, sorted(FLAGS.items()))
-    total = hashlib.sha256(repr((versions, flags)).encode())
-    for file in import_closure(path):
-        total.update(f"\0{file.relative_to(HOME)}\0".encode() + file.read_bytes())
-    return total.hexdigest()[:20]
-
-
-@functools.cache
-def _digest_at_import(path: Path) -> str:
-    return digest(path)
-
-
-def is_as_at_start(path: Path) -> bool:
-    """Tell whether nothing that a file depends on was edited since this process began.
-
-    Otherwise what is imported may be older or newer than the text, and no stamp would be right.
-    """
-    return all(_AT_START.get(file) == _written(file) for file in import_closure(path))
-
-
-@functools.cache
-def _may_cache(path: Path) -> bool:
-    is_ours = any(path.is_relative_to(HOME / folder) for folder in FOLDERS)
-    return is_ours and is_as_at_start(path)
-
-
-class _Locator(_CacheLocator):  # type: ignore[misc]
-    """Tells Numba where a kernel's machine code lies and what stamps it."""
-
-    def __init__(self, function: Callable[..., Any], file: str) -> None:
-        self._stamp = _digest_at_import(Path(file).resolve())
-        self._name = f"{function.__module__}-{function.__code__.co_firstlineno}-{self._stamp}"
-
-    def get_cache_path(self) -> str:
-        return str(cache_folder())
-
-    def get_source_stamp(self) -> str:
-        return self._stamp
-
-    def get_disambiguator(self) -> str:
-        return self._name
-
-    @classmethod
-    def from_function(cls, function: Callable[..., Any], file: str) -> "_Locator | None":
-        locator = cls(function, file)
-        try:
-            locator.ensure_cache_path()
-        except OSError:  # nowhere to write: compile in every process
-            return None
-        return locator
-
-
-class _Implementation(CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes: ClassVar = [_Locator]
-
-
-class _Cache(FunctionCache):  # type: ignore[misc]
-    _impl_class = _Implementation
-
-    def save_overload(self, signature: Any, data: Any) -> None:
-        source = Path(self._py_func.__code__.co_filename).resolve()
-        if is_as_at_start(source):
-            super().save_overload(signature, data)
 
 
 def holds_array(kind: types.Type) -> bool:
@@ -179,10 +36,17 @@ def holds_array(kind: types.Type) -> bool:
 
 
 class _Kernel(CPUDispatcher):  # type: ignore[misc]
+    """Compiled function that never owns memory and has one version for every type of arguments."""
+
     def add_overload(self, result: Any) -> None:
         if holds_array(result.signature.return_type):
             raise TypeError(f"kernel {self.__name__} returns an array, which would corrupt memory")
         super().add_overload(result)
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        # Numba would compile a version of its own for every literal that a caller passes
+        plain = {name: types.unliteral(value) for name, value in kws.items()}
+        return super().get_call_template([types.unliteral(a) for a in args], plain)
 
 
 class _Inner(_Kernel):
@@ -190,6 +54,67 @@ class _Inner(_Kernel):
 
     def __call__(self, *args: Any) -> Any:
         raise TypeError(f"kernel {self.__name__} has no Python face: call from_python(kernel)")
+
+
+class _WithoutAddresses:
+    """Code generator for functions that have no machine code and so no environment to set."""
+
+    def __init__(self, codegen: Any) -> None:
+        self._codegen = codegen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codegen, name)
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """Do nothing."""
+
+
+class _InnerLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """Intermediate code that is linked into its callers and never becomes machine code."""
+
+    @property
+    def codegen(self) -> Any:
+        return _WithoutAddresses(super().codegen)
+
+    def _optimize_final_module(self) -> None:
+        """Leave it to the caller, which is optimised after the inlining."""
+
+    def _finalize_specific(self) -> None:
+        """Add nothing to the engine that makes machine code."""
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _InnerLowering(NativeLowering):  # type: ignore[misc]
+    """Lowering that stops at intermediate code.
+
+    Optimising every helper at every level of a chain of calls, only to melt it into the next one,
+    took half the time of compilation.
+    """
+
+    _name = "inner_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
+        library.__class__ = _InnerLibrary
+        state.library = library
+        return bool(super().run_pass(state))
+
+
+class _InnerCompiler(CompilerBase):  # type: ignore[misc]
+    """Numba's own pipeline with the lowering replaced."""
+
+    def define_pipelines(self) -> list[Any]:
+        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        pipeline.passes = [
+            (_InnerLowering if step is NativeLowering else step, why)
+            for step, why in pipeline.passes
+        ]
+        pipeline._finalized = False
+        pipeline.finalize()
+        return [pipeline]
 
 
 def kernel(
@@ -204,19 +129,27 @@ def kernel(
         so small kernels triple their speed; large ones with several callers stay functions.
     python : bool
         Make it callable from Python. The code that unpacks a group of arrays takes a third of the
-        time of compilation, and kernels are called by kernels; see `from_python`.
+        time of compilation, and kernels are called by kernels; see `from_python`, `entry_of`.
     """
     if function is None:
         return functools.partial(kernel, inline=inline, python=python)
-    options = {"forceinline": inline, "no_cfunc_wrapper": True, "no_cpython_wrapper": not python}
+    options: dict[str, Any] = {"forceinline": inline, "no_cfunc_wrapper": True}
+    if not python:
+        options |= {"no_cpython_wrapper": True, "pipeline_class": _InnerCompiler}
     compiled = njit(**FLAGS, **options)(function)
-    if _may_cache(Path(function.__code__.co_filename).resolve()):
-        try:
-            compiled._cache = _Cache(function)
-        except RuntimeError:  # no usable folder
-            pass
+    if python:
+        keep(compiled, function)
     compiled.__class__ = _Kernel if python else _Inner
     KERNELS.append(compiled)
+    return compiled
+
+
+@functools.cache
+def entry_of(inner: Any) -> Any:
+    """Face of a kernel that has machine code with an address: what the loop calls."""
+    compiled = njit(**FLAGS, no_cfunc_wrapper=True, no_cpython_wrapper=True)(inner.py_func)
+    keep(compiled, inner.py_func)
+    compiled.__class__ = _Inner
     return compiled
 
 

@@ -26,6 +26,7 @@ from numba import int64, typeof
 from pydantic import BaseModel, ConfigDict, Field
 
 from crossmargin.model.errors import ScenarioError
+from crossmargin.model.kernel import entry_of
 from crossmargin.model.state import N_PARAMETERS, State
 
 #: Phases of a block, in order. A part belongs to one of them.
@@ -172,6 +173,7 @@ def part_names() -> list[str]:
 def address_of(kernel: Any, state: State) -> int:
     """Machine address of a compiled part; compiles it, or loads it from the cache."""
     signature = int64(typeof(state), int64, int64)
-    kernel.compile(signature)
-    compiled = kernel.overloads[signature.args]
+    entry = entry_of(kernel)
+    entry.compile(signature)
+    compiled = entry.overloads[signature.args]
     return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))

