@@ -108,7 +108,7 @@ def renew(ledger, book, row):
     return 0
 
 
-@kernel(inline=False)
+@kernel
 def measure(ledger, book, row):
     """Renew the five margin numbers of an account."""
     return renew(ledger, book, row)

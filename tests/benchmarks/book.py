@@ -79,7 +79,7 @@ def figures() -> Iterator[Figure]:
     yield Figure("book, one call", len(stream) / best / MILLION, "M messages/s", at_least=20)
     best = min(ours(stream, 1000) for _ in range(5))
     yield Figure("book, batches of 1,000", len(stream) / best / MILLION, "M messages/s")
-    short = stream[:100_000]
+    short = stream[:50_000]
     mine, theirs = pairs(lambda: ours(short), lambda: naive(short), 3)
     yield Figure("plain-Python book", len(short) / theirs / MILLION, "M messages/s")
     yield Figure("book over the plain-Python book", theirs / mine, "times")

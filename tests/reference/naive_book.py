@@ -18,7 +18,7 @@ from crossmargin.model.state import (
 )
 
 
-@dataclass
+@dataclass(eq=False)
 class Order:
     """An order that rests."""
 
