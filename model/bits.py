@@ -1,7 +1,8 @@
-"""Count trailing and leading zeros of a word, as single machine instructions."""
+"""Single machine instructions that Python has no word for."""
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 
@@ -35,6 +36,29 @@ def high_product(typing, left, right):
         return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
 
     return types.uint64(types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def prefetch(typing, array, row):
+    """Ask for the memory of a row of an array before it is used; a row of any number is harmless.
+
+    Where rows are visited in no order, waiting for memory is most of the work.
+    """
+
+    def codegen(context, builder, signature, args):
+        arrays = context.make_array(signature.args[0])(context, builder, args[0])
+        stride = builder.extract_value(arrays.strides, 0)
+        word = ir.IntType(32)
+        place = builder.add(
+            builder.ptrtoint(arrays.data, stride.type), builder.mul(args[1], stride)
+        )
+        pointer = builder.inttoptr(place, cgutils.voidptr_t)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [pointer, word(1), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), codegen
 
 
 @intrinsic

@@ -6,12 +6,15 @@ plus its latency, so that no row has an advantage over another.
 
 import numpy as np
 
+from crossmargin.model.bits import prefetch
 from crossmargin.model.kernel import kernel
 from crossmargin.model.state import CANCEL, INBOX_FULL
-from crossmargin.model.trading import execute
+from crossmargin.model.trading import SLOTS, execute
 
 #: A block is this many moments long.
 MOMENTS = 4096
+#: How many messages ahead the accounts of one, and one itself, are asked for.
+NEAR, FAR = 8, 24
 
 
 @kernel
@@ -53,6 +56,20 @@ def sort_by_arrival(crowd, n, starts):
 
 
 @kernel
+def look_ahead(book, ledger, crowd, place):
+    """Ask for what the message at a place in the order of arrival will touch."""
+    message = crowd.inbox[crowd.order[place]]
+    row = np.int64(message.account)
+    prefetch(ledger.accounts, row)
+    prefetch(ledger.balances, row)
+    prefetch(ledger.lots, row)
+    prefetch(ledger.cost, row)
+    prefetch(book.open_lots, row)
+    if message.order > 0:
+        prefetch(book.orders, message.order & (SLOTS - 1))
+
+
+@kernel
 def matching(state, part, step):
     """Execute the inbox in order of arrival; returns the number of messages."""
     crowd, clock = state.crowd, state.clock
@@ -61,6 +78,9 @@ def matching(state, part, step):
         return 0
     sort_by_arrival(crowd, n, crowd.starts)
     for i in range(n):
+        if i + FAR < n:
+            prefetch(crowd.inbox, np.int64(crowd.order[i + FAR]))
+            look_ahead(state.book, state.ledger, crowd, i + NEAR)
         message = crowd.inbox[crowd.order[i]]
         handle = execute(state.book, state.ledger, state.log, message)
         if message.slot > 0 and message.action != CANCEL:

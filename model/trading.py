@@ -211,7 +211,7 @@ def bring(book, ledger, log, message):
     return book.pool[0].next_id * SLOTS + slot
 
 
-@kernel
+@kernel(inline=False)
 def place(book, ledger, log, message):
     """Bring an order to the market where there are few: a function of its own compiles once."""
     return bring(book, ledger, log, message)
