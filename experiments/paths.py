@@ -260,9 +260,11 @@ def _from_candles(table: pd.DataFrame, file: Path, window: Window, seed: int) ->
 def inside(candle: Floats, blocks: int, seed: int, key: int) -> Floats:
     """Path inside one candle: (blocks,) float64, log prices.
 
-    It goes from the open to the nearer of high and low, to the other, and to the close, at moments
-    that are drawn; between them runs a Brownian bridge with the volatility that the range implies
-    (Parkinson 1980, doi:10.1086/296071), reflected at high and low.
+    It goes from the open to the nearer of high and low, to the other, and to the close. Each of the
+    three legs takes time in proportion to its length, give or take a half by draw, so that a
+    candle's range is not crossed in a moment. Between them runs a Brownian bridge, reflected at
+    high and low, with the volatility that the candle implies beyond its trend (Rogers, Satchell
+    1991, doi:10.1214/aoap/1177005835), a tenth of what its range implies at least.
 
     Parameters
     ----------
@@ -275,16 +277,30 @@ def inside(candle: Floats, blocks: int, seed: int, key: int) -> Floats:
     is_low_first = opened - low <= high - opened
     extremes = (low, high) if is_low_first else (high, low)
     draws = generator(seed, KEY, PATH, key % 2**64)
-    middle = 1 + np.sort(draws.choice(blocks - 2, 2, replace=False))
-    knots = np.array([0, *middle, blocks - 1])
     levels = np.array([opened, *extremes, closed])
-    per_block = (high - low) / np.sqrt(4 * np.log(2) * blocks)
-    walk = np.cumsum(per_block * draws.standard_normal(blocks))
+    knots = _knots(levels, blocks, draws.uniform(0.5, 1.5, 3))
+    walk = np.cumsum(np.sqrt(_variance(candle) / blocks) * draws.standard_normal(blocks))
     steps = np.arange(blocks)
     bridge = walk - np.interp(steps, knots, walk[knots])
     path = _reflected(np.interp(steps, knots, levels) + bridge, low, high)
     path[knots] = levels
     return path
+
+
+def _variance(candle: Floats) -> float:
+    """Variance of the log return over a candle, its trend left out."""
+    opened, high, low, closed = candle
+    beyond = (high - opened) * (high - closed) + (low - opened) * (low - closed)
+    return float(max(beyond, 0.1 * (high - low) ** 2 / (4 * np.log(2))))
+
+
+def _knots(levels: Floats, blocks: int, chance: Floats) -> NDArray[np.int64]:
+    """Blocks at which a path is at its four levels: first, two in between, last."""
+    spans = chance * (np.abs(np.diff(levels)) + 1e-9)
+    turns = np.rint(np.cumsum(spans)[:2] / spans.sum() * (blocks - 1)).astype(np.int64)
+    first = int(np.clip(turns[0], 1, blocks - 3))
+    second = int(np.clip(turns[1], first + 1, blocks - 2))
+    return np.array([0, first, second, blocks - 1])
 
 
 def _reflected(path: Floats, low: float, high: float) -> Floats:
