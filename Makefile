@@ -17,7 +17,7 @@ help:  ## list what can be made
 
 demo: $(VENV)/.installed  ## 10,000 traders through the crash of August 2024; writes demo/report.html
 	@echo "Simulating 10,000 traders around 5 August 2024. The first run compiles the model."
-	@$(BIN)/crossmargin run august-2024 --report --out demo
+	@$(BIN)/crossmargin run august-2024 --seed 1 --report --out demo
 
 test: $(VENV)/.installed-dev  ## the tests, but for the long ones
 	$(PYTEST)
@@ -45,7 +45,7 @@ odd: $(VENV)/.installed-dev  ## write the generated tables of model/README.md an
 
 picture: $(VENV)/.installed  ## simulate the picture of the README anew
 	$(BIN)/python -c "import crossmargin as xm; from crossmargin.dashboards.figures.picture import \
-	write_picture; write_picture(xm.simulate('leverage-spiral', seed=7), 'docs/picture.svg')"
+	write_picture; write_picture(xm.simulate('august-2024', seed=1), 'docs/picture.svg')"
 
 dist: $(VENV)/.installed-dev  ## wheel and source distribution, in dist/
 	$(BIN)/python -m build --outdir dist

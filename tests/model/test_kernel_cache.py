@@ -233,5 +233,6 @@ def test_a_kernel_of_a_user_is_not_cached(package: Package) -> None:
 
 
 def test_the_digest_reads_all_that_a_file_can_reach() -> None:
-    names = {file.name for file in code_cache.import_closure(code_cache.HOME / "model" / "trading.py")}
+    trading = code_cache.HOME / "model" / "trading.py"
+    names = {file.name for file in code_cache.import_closure(trading)}
     assert {"trading.py", "book.py", "levels.py", "bits.py", "integers.py", "state.py"} <= names
