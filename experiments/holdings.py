@@ -6,11 +6,10 @@ the populations whose side is `balance`, pro rata to wealth, and a scenario that
 open is refused.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
+from crossmargin.experiments.layout import Block
 from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.integers import split
@@ -19,22 +18,19 @@ from crossmargin.model.ledger import QUOTE
 from crossmargin.model.state import BACKSTOP, INSURANCE, SPOT, State
 from crossmargin.model.traits import TRAITS, draw
 
-if TYPE_CHECKING:
-    from crossmargin.experiments.build import Block
-
 #: Largest sum of money that a scenario may hold, units: products and sums keep head-room.
 LARGEST_SUM = 1 << 60
 #: Numbers of the draws of holdings, after those of traits.
 WEALTH, LEVERAGE, ENTRY, SIDE = range(TRAITS, TRAITS + 4)
 
 
-def _per_row(block: "Block", values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _per_row(block: Block, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """An isolated owner's wealth is shared equally by the rows of its markets."""
     rows = block.count // block.population.count
     return np.repeat(values[::rows], rows) / rows
 
 
-def endow(state: State, scenario: Scenario, blocks: "list[Block]", seed: int) -> None:
+def endow(state: State, scenario: Scenario, blocks: list[Block], seed: int) -> None:
     """Mint every account its wealth, in quote and in collateral."""
     one = 10 ** scenario.asset[0].decimals
     _mint(state, QUOTE, INSURANCE, round(scenario.venue.insurance * one))
@@ -55,9 +51,7 @@ def endow(state: State, scenario: Scenario, blocks: "list[Block]", seed: int) ->
         _endow_rows(state, scenario, block, wealth * one)
 
 
-def _endow_rows(
-    state: State, scenario: Scenario, block: "Block", units: NDArray[np.float64]
-) -> None:
+def _endow_rows(state: State, scenario: Scenario, block: Block, units: NDArray[np.float64]) -> None:
     left = np.floor(units).astype(np.int64)
     total = left.copy()
     names = [asset.name for asset in scenario.asset]
@@ -82,7 +76,7 @@ def _mint(state: State, asset: int, row: int, units: int) -> None:
     state.ledger.balances[row, asset] += units
 
 
-def open_positions(state: State, scenario: Scenario, blocks: "list[Block]", seed: int) -> None:
+def open_positions(state: State, scenario: Scenario, blocks: list[Block], seed: int) -> None:
     """Give every account its first position, matched in every market."""
     n_rows, n_markets = state.ledger.lots.shape
     lots = np.zeros((n_rows, n_markets), np.int64)
@@ -101,7 +95,7 @@ def open_positions(state: State, scenario: Scenario, blocks: "list[Block]", seed
     _book(state, lots, entry)
 
 
-def _directional(state: State, block: "Block", seed: int) -> NDArray[np.int64]:
+def _directional(state: State, block: Block, seed: int) -> NDArray[np.int64]:
     """Lots of each row and market: wealth times leverage, shared over its perpetuals."""
     position = block.population.position
     assert position is not None
@@ -122,7 +116,7 @@ def _directional(state: State, block: "Block", seed: int) -> NDArray[np.int64]:
     return lots
 
 
-def _equity(state: State, block: "Block") -> NDArray[np.float64]:
+def _equity(state: State, block: Block) -> NDArray[np.float64]:
     """Wealth of each row with its collateral at the mark, units."""
     ledger = state.ledger
     total = ledger.balances[block.rows, QUOTE].astype(float)
@@ -134,7 +128,7 @@ def _equity(state: State, block: "Block") -> NDArray[np.float64]:
 
 
 def _balance(
-    state: State, scenario: Scenario, blocks: "list[Block]", lots: NDArray[np.int64], m: int
+    state: State, scenario: Scenario, blocks: list[Block], lots: NDArray[np.int64], m: int
 ) -> None:
     """Let the balancing populations take the other side of what is open in a market."""
     open_lots = int(lots.sum())

@@ -1,0 +1,66 @@
+"""Rows and places of every population, before there is a state to put them in."""
+
+import importlib
+from dataclasses import dataclass
+
+from crossmargin.experiments.schema import Population, Scenario
+from crossmargin.experiments.wiring import Behaviour, population_numbers
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows and places of one population."""
+
+    population: Population
+    behaviour: Behaviour
+    markets: tuple[int, ...]
+    first: int
+    count: int
+    first_slot: int
+    slots: int
+    messages: int
+    first_report: int
+
+    @property
+    def rows(self) -> slice:
+        """Rows of the accounts."""
+        return slice(self.first, self.first + self.count)
+
+    @property
+    def mask(self) -> int:
+        """Bit mask of the markets."""
+        return sum(1 << m for m in self.markets)
+
+
+def _places(behaviour: Behaviour, name: str, n_markets: int) -> int:
+    home = behaviour.solo
+    if behaviour.part is not None:
+        home = importlib.import_module(behaviour.part.kernel.__module__)
+    count = getattr(home, name, None)
+    return int(count(behaviour.numbers, n_markets)) if count else 0
+
+
+def lay_out(scenario: Scenario, first: int) -> list[Block]:
+    """Rows, handles and reports of every population, in order."""
+    names = [market.name for market in scenario.market]
+    blocks, slot, report = [], 0, 0
+    for population in scenario.population:
+        behaviour = population_numbers(population)
+        markets = tuple(names.index(name) for name in population.markets)
+        isolated = population.margin == "isolated"
+        count = population.count * (max(1, len(markets)) if isolated else 1)
+        slots = _places(behaviour, "slots_needed", len(markets))
+        messages = _places(behaviour, "messages_needed", len(markets))
+        blocks.append(
+            Block(population, behaviour, markets, first, count, slot, slots, messages, report)
+        )
+        first += count
+        slot += slots * count
+        if behaviour.part is not None and behaviour.part.phase == "oracles":
+            report += count
+    return blocks
+
+
+def is_reporting(block: Block) -> bool:
+    """Tell whether a population reports to the oracle."""
+    return block.behaviour.part is not None and block.behaviour.part.phase == "oracles"
