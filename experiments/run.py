@@ -248,6 +248,7 @@ def _advance(
         world.run(min(chunk, steps - world.step), audit=audit, profile=profile)
         if progress is not None:
             progress(world.step)
+    measure_all(world.state.ledger, world.state.book)  # trading came after the last margin phase
 
 
 def perpetuals(run: Run) -> list[str]:

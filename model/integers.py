@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from crossmargin.model.bits import high_product
 from crossmargin.model.kernel import kernel
 
 #: Largest magnitude that `to_units` lets through, units. A float above it is a fault, not money.
@@ -16,25 +17,45 @@ LARGEST = 4.0e18
 
 
 @kernel
+def _correction(amount, part, whole, quotient):
+    """Quotients by which an estimate is off, from the 128-bit remainder taken as a float."""
+    product = np.uint64(amount) * np.uint64(part)
+    taken = np.uint64(quotient) * np.uint64(whole)
+    high = high_product(np.uint64(amount), np.uint64(part))
+    high -= high_product(np.uint64(quotient), np.uint64(whole))
+    if product < taken:
+        high -= np.uint64(1)
+    rest = np.float64(np.int64(high)) * 2.0**64 + np.float64(product - taken)
+    return np.int64(math.floor(rest / np.float64(whole)))
+
+
+@kernel
 def muldiv(amount, part, whole):
     """Return floor(amount * part / whole) exactly, units.
 
-    A float estimate is corrected with the remainder, which is exact modulo 2**64 and small.
+    A product beyond 62 bits is divided as a float first. The estimate is corrected twice: by its
+    128-bit remainder, and by the one that is left, which is small and exact modulo 2**64.
 
     Parameters
     ----------
     amount, part : int
-        Not negative. The result must stay below 2**62.
+        Not negative, below 2**62; so must be the result.
     whole : int
-        Positive.
+        Positive, below 2**62.
     """
-    quotient = np.int64(np.float64(amount) * np.float64(part) / np.float64(whole))
+    product = np.float64(amount) * np.float64(part)
+    if product < LARGEST:
+        return (amount * part) // whole
+    quotient = np.int64(product / np.float64(whole))
+    quotient += _correction(amount, part, whole, quotient)
     rest = amount * part - quotient * whole
     while rest < 0:
-        step = (-rest + whole - 1) // whole
-        quotient -= step
-        rest += step * whole
-    return quotient + rest // whole
+        quotient -= 1
+        rest += whole
+    while rest >= whole:
+        quotient += 1
+        rest -= whole
+    return quotient
 
 
 @kernel

@@ -85,3 +85,15 @@ def test_floats_become_units_by_rounding_down_or_up(value: float) -> None:
         return
     assert DOWN(value) == math.floor(value)
     assert UP(value) == math.ceil(value)
+
+
+@given(st.integers(0, 2**61), st.integers(0, 2**61), st.integers(1, 2**61))
+def test_muldiv_is_exact_up_to_its_bounds(amount: int, part: int, whole: int) -> None:
+    exact = amount * part // whole
+    if exact < 2**62:
+        assert MULDIV(amount, part, whole) == exact
+
+
+def test_muldiv_on_amounts_whose_float_estimate_is_far_off() -> None:
+    numbers = 74635028698853651, 660118058816678402, 756668104127499971
+    assert MULDIV(*numbers) == numbers[0] * numbers[1] // numbers[2]
