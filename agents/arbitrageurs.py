@@ -42,6 +42,8 @@ from crossmargin.model.traits import Distribution, trait
 
 PHASE = "decisions"
 AUTHOR_CLASS = ARBITRAGE
+#: They act in all their markets from one account.
+CROSS_ONLY = True
 
 
 class Parameters(Numbers):

@@ -193,7 +193,8 @@ def _own(before: dict[str, Array], stage: Stage) -> Iterator[str]:
     part, crowd = stage.world.state.parts[BEHAVIOUR], stage.world.state.crowd
     rows = (int(part["first"]), int(part["count"]))
     places = (int(part["first_slot"]), int(part["count"]) * int(part["slots"]))
-    for field, (first, count) in (("memory", rows), ("requests", rows), ("handles", places)):
+    fields = {"memory": rows, "requests": rows, "outside_lots": rows, "handles": places}
+    for field, (first, count) in fields.items():
         now, then = getattr(crowd, field).copy(), before[f"crowd.{field}"]
         now[first : first + count] = then[first : first + count]
         if np.array_equal(now, then):

@@ -148,7 +148,7 @@ def trend(outside, line, lag, step):
     last = (step - 1) % window
     first = last - lag if lag <= last else last - lag + window
     now, then = outside.trail[line, last], outside.trail[line, first]
-    return (now - then) / lag if now != 0.0 and then != 0.0 else 0.0
+    return (now - then) / lag
 
 
 @kernel

@@ -26,6 +26,8 @@ from crossmargin.model.traits import Distribution, trait
 
 PHASE = "decisions"
 AUTHOR_CLASS = DISCRETIONARY
+#: They act in all their markets from one account.
+CROSS_ONLY = True
 
 
 class Parameters(Numbers):

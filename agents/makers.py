@@ -51,6 +51,8 @@ __all__ = ["KERNEL", "PHASE", "P", "Parameters", "T", "Traits", "messages_needed
 
 PHASE = "decisions"
 AUTHOR_CLASS = REFILL
+#: They act in all their markets from one account.
+CROSS_ONLY = True
 
 #: Places in memory: step from which it quotes again, inventory over limit when it withdrew, and
 #: whether its health was too low when last looked at; whether it has begun.

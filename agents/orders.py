@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from crossmargin.agents.columns import place_of
 from crossmargin.model.draws import ARRIVE, generator
 from crossmargin.model.errors import ParameterError
-from crossmargin.model.inbox import MOMENTS
+from crossmargin.model.inbox import LATEST, MOMENTS
 from crossmargin.model.state import (
     CANCEL,
     FILL_OR_KILL,
@@ -130,6 +130,8 @@ def exact(world: World, wish: Order | ExactOrder | Cancel) -> ExactOrder:
         _check_exact(world, wish)
         return wish
     if isinstance(wish, Cancel):
+        if not isinstance(wish.order, OpenOrder):
+            raise AgentError(f"{wish} names no order; cancel one of self.open_orders")
         m = place_of(world.names.markets, wish.order.market, "market")
         return ExactOrder(m, wish.order.side, action=CANCEL, order=wish.order.handle)
     _check(world, wish)
@@ -195,7 +197,7 @@ def _moments(trader: "Trader") -> Any:
 
 def arrival_of(uniform: float, latency: float, block_seconds: float) -> int:
     """Moment of arrival within a block, as kernels compute it: latency first, then chance."""
-    late = min(1.0, latency / block_seconds)
+    late = min(LATEST, latency / block_seconds)
     return int(min(MOMENTS - 1.0, MOMENTS * (late + (1.0 - late) * uniform)))
 
 
@@ -210,8 +212,7 @@ def write_orders(world: World, trader: "Trader", wishes: Iterable[Wish] | None) 
     moments, sent, placed = _moments(trader), 0, 0
     for wish in _listed(trader, wishes):
         if isinstance(wish, Transfer):
-            one = 10 ** int(world.state.ledger.assets["decimals"][0])
-            world.state.crowd.requests[trader.row] += math.floor(wish.amount * one)
+            world.state.crowd.requests[trader.row] += _units(world, wish)
             continue
         order = exact(world, wish)
         if order.quantity < 1 and order.action != CANCEL:
@@ -221,6 +222,14 @@ def write_orders(world: World, trader: "Trader", wishes: Iterable[Wish] | None) 
         placed += order.action != CANCEL
         sent += 1
     return sent
+
+
+def _units(world: World, wish: Transfer) -> int:
+    """Quote units of a transfer."""
+    one = 10 ** int(world.state.ledger.assets["decimals"][0])
+    if not isinstance(wish.amount, int | float) or not abs(wish.amount) * one < LARGEST:
+        raise AgentError(f"{wish} is no amount of money that 64 bits hold")
+    return math.floor(wish.amount * one)
 
 
 def _listed(trader: "Trader", wishes: Any) -> list[Wish]:

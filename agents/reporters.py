@@ -92,7 +92,7 @@ def seen(state, part, row, underlying, step):
     if moment < 0 and is_book:
         return 0.0, False
     value = trail[source_row(state, part, underlying), max(0, moment) % trail.shape[1]]
-    return value, value != 0.0
+    return value, True
 
 
 @kernel

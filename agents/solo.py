@@ -9,8 +9,9 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from crossmargin.agents.orders import write_orders
+from crossmargin.agents.orders import AgentError, Wish, write_orders
 from crossmargin.agents.trader import Trader
+from crossmargin.model.errors import CrossmarginError
 from crossmargin.model.kernel import kernel
 from crossmargin.model.world import World
 
@@ -37,7 +38,18 @@ class SoloPart:
     def __call__(self, world: World, step: int) -> None:
         """Let every trader decide and write what it wants into the inbox."""
         for trader in self.traders:
-            write_orders(world, trader, trader.decide(trader.model))
+            write_orders(world, trader, self._decision(trader, step))
+
+    def _decision(self, trader: Trader, step: int) -> list[Wish]:
+        try:
+            return trader.decide(trader.model)
+        except CrossmarginError:
+            raise
+        except Exception as error:
+            raise AgentError(
+                f"{type(trader).__name__}.decide, row {trader.row}, block {step}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     def moved_to(self, market: Any) -> "SoloPart":
         """Copies of the traders with all that they remember, in a branch of their market."""

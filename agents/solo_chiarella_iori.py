@@ -110,7 +110,7 @@ class SoloChiarellaIori(Trader):
             return 0.0
         now = float(trail[(self.block - 1) % len(trail)])
         then = float(trail[(self.block - 1 - lag) % len(trail)])
-        return (now - then) / lag if now != 0.0 and then != 0.0 else 0.0
+        return (now - then) / lag
 
     def _lots(self, m: int, side: int) -> int:
         state = self.world.state

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from crossmargin.experiments.run import Run
 
 #: Layers of the waterfall that are the liquidated accounts' own margin.
-OWN = 2
+OWN = 3
 
 
 class Fall(NamedTuple):

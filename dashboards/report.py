@@ -96,13 +96,13 @@ def _footer(run: "Run") -> str:
         "The books balance to the last unit" if not wrong else f"Out of balance: {', '.join(wrong)}"
     )
     sources = "".join(f"<li>{escape(s)}</li>" for s in run.scenario.sources)
-    again = f"crossmargin run {run.scenario.name} --seed {run.seed} --report"
     return (
         f"<h2>Words</h2>{page.definitions(WORDS)}"
         + (f"<h2>Sources</h2><ul>{sources}</ul>" if sources else "")
         + f"<p>{escape(books)} ({count(len(residuals))} sums checked). "
         + "Made by a model, not a record of real accounts. "
-        + f"Again: <code>{escape(again)}</code></p>"
+        + "Again, and compared bit for bit: <code>crossmargin reproduce</code> with the folder "
+        + "that holds this page.</p>"
     )
 
 

@@ -90,7 +90,7 @@ def health_section(run: "Run") -> Section:
         title,
         captions.HEALTH,
         health.health_figure(run.system),
-        f"At most {count(worst)} accounts stood below health 1 at the end of a block.",
+        f"At most {count(worst)} accounts stood below health 1 when margins were judged.",
         _timed(shown["seconds"], numbers),
     )
 

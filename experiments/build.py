@@ -26,6 +26,7 @@ from crossmargin.model.blank import Sizes, blank_state
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.ledger import QUOTE
 from crossmargin.model.state import FIRST_SETTLEMENT, State
+from crossmargin.model.trading import SLOTS
 from crossmargin.model.world import Names, World
 
 #: Recorded prices that come with the package.
@@ -48,6 +49,14 @@ def first_prices(scenario: Scenario, seed: int) -> tuple[list[float], list[NDArr
     return prices, paths
 
 
+def highest_prices(prices: list[float], paths: list[NDArray[np.float64]]) -> list[float]:
+    """Highest price known beforehand: that of a recording, else the first."""
+    return [
+        max(price, float(np.exp(path.max()))) if len(path) else price
+        for price, path in zip(prices, paths, strict=True)
+    ]
+
+
 def _recorded(recording: Recording, scenario: Scenario, seed: int) -> NDArray[np.float64]:
     """Log prices of a recording, one a block; a bare name is a file of this package."""
     file = DATA / recording.file
@@ -64,6 +73,11 @@ def _sizes(scenario: Scenario, blocks: list[Block], n_parts: int, prices: list[f
     slots = sum(block.slots * block.count for block in blocks)
     messages = sum(block.messages * block.count for block in blocks)
     orders = max(4096, 2 * slots + 1024)
+    if orders > SLOTS:
+        raise ParameterError(
+            f"population: {slots} resting orders are more than the {SLOTS // 2} that fit; lower "
+            "counts, markets or the levels of makers"
+        )
     last = blocks[-1]
     return Sizes(
         accounts=last.first + last.count,
@@ -128,7 +142,7 @@ def build(scenario: Scenario, seed: int) -> World:
     entries = program_of(scenario)
     perpetuals = sum(market.kind == "perpetual" for market in scenario.market)
     blocks = lay_out(scenario, FIRST_SETTLEMENT + perpetuals)
-    sizes = _sizes(scenario, blocks, len(entries), prices)
+    sizes = _sizes(scenario, blocks, len(entries), highest_prices(prices, paths))
     state = blank_state(sizes, seed, scenario.run.block_seconds)
     fill_markets(state, scenario, prices)
     fill_venue(state, scenario)

@@ -5,6 +5,7 @@ Bad input ends with one or two lines on standard error and exit code 2; a traceb
 """
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ app = typer.Typer(
 
 #: Exit codes: bad input, a run that differs from its record, and one equal within tolerance only.
 BAD_INPUT, DIFFERS, NEAR = 2, 1, 5
+#: Exit code after Ctrl-C, as shells have it.
+STOPPED = 130
 
 ScenarioArgument = Annotated[str, typer.Argument(help="Built-in name or TOML file.")]
 
@@ -156,9 +159,14 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in words
     if debug:
         words.remove("--debug")
+    sys.path.insert(0, os.getcwd())  # a scenario may name modules that lie beside it
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app(args=words, prog_name="crossmargin")
+    except SystemExit as stop:
+        if stop.code == STOPPED:
+            typer.echo("stopped; nothing was written", err=True)
+        raise
     except CrossmarginError as error:
         if debug:
             raise
@@ -166,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         typer.echo("stopped; nothing was written", err=True)
-        sys.exit(130)
+        sys.exit(STOPPED)
     except BrokenPipeError:
         sys.exit(1)
 

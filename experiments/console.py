@@ -89,7 +89,7 @@ def print_run(run: Run, folder: Path | None, report: bool) -> None:
 
 def _market_table(run: Run) -> Table:
     table = Table(box=None)
-    for name in ("market", "first mark", "last", "lowest", "largest fall", "volume"):
+    for name in ("market", "first mark", "last", "lowest", "largest fall of mark", "volume"):
         table.add_column(name, justify="left" if name == "market" else "right")
     for name, row in run.summary["markets"].items():
         prices = [f"{row[key]:,.6g}" for key in ("first", "last", "lowest")]

@@ -148,7 +148,7 @@ def fill_program(state: State, entries: list[Entry], blocks: list[Block]) -> Non
     """Rows of `parts` and `params`, places of populations included."""
     by_name = {block.population.name: block for block in blocks}
     first, last = blocks[0].first, blocks[-1].first + blocks[-1].count
-    queue = next((k for k, e in enumerate(entries) if e.part.name == "queue"), -1)
+    queue = next((k for k, e in enumerate(entries) if e.key == "venue.queue"), -1)
     for k, entry in enumerate(entries):
         row, numbers = state.parts[k], numbers_row(entry)
         state.params[k, : len(numbers)] = numbers
@@ -168,15 +168,12 @@ def fill_program(state: State, entries: list[Entry], blocks: list[Block]) -> Non
             if is_reporting(block):
                 row["market"] = block.markets[0]
                 row["underlying"] = state.ledger.markets[block.markets[0]]["underlying"]
-        _fill_keepers(state, k, entry, blocks)
+        if entry.keepers is not None:
+            _fill_keepers(state, k, entry, by_name[entry.keepers])
 
 
-def _fill_keepers(state: State, k: int, entry: Entry, blocks: list[Block]) -> None:
+def _fill_keepers(state: State, k: int, entry: Entry, block: Block) -> None:
+    """Rows of the keepers who bid for what a part of the waterfall offers."""
     fields = list(type(entry.numbers).model_fields)
-    if "keepers_first" not in fields:
-        return
-    for block in blocks:
-        part = block.behaviour.part
-        if part is not None and part.name == "keepers":
-            state.params[k, fields.index("keepers_first")] = block.first
-            state.params[k, fields.index("keepers_count")] = block.count
+    state.params[k, fields.index("keepers_first")] = block.first
+    state.params[k, fields.index("keepers_count")] = block.count

@@ -87,6 +87,7 @@ def open_positions(state: State, scenario: Scenario, blocks: list[Block], seed: 
             continue
         keys = state.ledger.accounts["key"][block.rows]
         entry[block.rows] = draw(position.entry, seed, keys, ENTRY)
+        _check_range(block, "entry", entry[block.rows], 1e-3, 1e3)
         if position.side != "balance":
             lots[block.rows] = _directional(state, block, seed)
     for m in range(n_markets):
@@ -95,13 +96,30 @@ def open_positions(state: State, scenario: Scenario, blocks: list[Block], seed: 
     _book(state, lots, entry)
 
 
+def _check_range(
+    block: Block, name: str, values: NDArray[np.float64], low: float, high: float
+) -> None:
+    """Refuse what a distribution of a position drew outside a range."""
+    wrong = values[~((values >= low) & (values <= high))]
+    if len(wrong):
+        raise ParameterError(
+            f"population.{block.population.name}.position.{name}: draws {wrong[0]:.6g}; "
+            f"{low:g} to {high:g} are allowed"
+        )
+
+
 def _directional(state: State, block: Block, seed: int) -> NDArray[np.int64]:
-    """Lots of each row and market: wealth times leverage, shared over its perpetuals."""
+    """Lots of each row and market: wealth times leverage, shared over its perpetuals.
+
+    Leverage beyond what the first margin tier allows is cut to that; a position that reaches a
+    higher tier may begin below its initial margin.
+    """
     position = block.population.position
     assert position is not None
     keys = state.ledger.accounts["key"][block.rows]
     wealth = _equity(state, block)
     leverage = draw(position.leverage, seed, keys, LEVERAGE)
+    _check_range(block, "leverage", leverage, 0.0, 1e6)
     sign = {"long": 1.0, "short": -1.0}.get(position.side, 0.0)
     if position.side == "both":
         sign = np.where(draw({"uniform": [0, 1]}, seed, keys, SIDE) < 0.5, 1.0, -1.0)  # type: ignore[assignment]
@@ -112,7 +130,9 @@ def _directional(state: State, block: Block, seed: int) -> NDArray[np.int64]:
     for m in held:
         share = np.where(own < 0, 1.0 / len(held), (own == m).astype(float))
         value = float(markets[m]["mark"]) * float(markets[m]["half_unit"])
-        lots[:, m] = np.trunc(sign * leverage * wealth * share / value).astype(np.int64)
+        most = 1.0 / state.ledger.tiers["initial"][m, 0]  # the venue let nobody in with more
+        taken = np.minimum(leverage, most) * wealth * share
+        lots[:, m] = np.trunc(sign * taken / value).astype(np.int64)
     return lots
 
 

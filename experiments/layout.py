@@ -2,9 +2,11 @@
 
 import importlib
 from dataclasses import dataclass
+from typing import Any
 
 from crossmargin.experiments.schema import Population, Scenario
 from crossmargin.experiments.wiring import Behaviour, population_numbers
+from crossmargin.model.errors import ParameterError
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,16 @@ class Block:
         return sum(1 << m for m in self.markets)
 
 
-def _places(behaviour: Behaviour, name: str, n_markets: int) -> int:
+def _home(behaviour: Behaviour, name: str) -> Any:
+    """What the module or the class of a behaviour says under a name, or None."""
     home = behaviour.solo
     if behaviour.part is not None:
         home = importlib.import_module(behaviour.part.kernel.__module__)
-    count = getattr(home, name, None)
+    return getattr(home, name, None)
+
+
+def _places(behaviour: Behaviour, name: str, n_markets: int) -> int:
+    count = _home(behaviour, name)
     return int(count(behaviour.numbers, n_markets)) if count else 0
 
 
@@ -48,6 +55,11 @@ def lay_out(scenario: Scenario, first: int) -> list[Block]:
         behaviour = population_numbers(population)
         markets = tuple(names.index(name) for name in population.markets)
         isolated = population.margin == "isolated"
+        if isolated and _home(behaviour, "CROSS_ONLY"):
+            raise ParameterError(
+                f"population.{population.name}.margin = 'isolated': {population.kind} act in all "
+                "their markets from one account, which is 'cross'"
+            )
         count = population.count * (max(1, len(markets)) if isolated else 1)
         slots = _places(behaviour, "slots_needed", len(markets))
         messages = _places(behaviour, "messages_needed", len(markets))

@@ -9,13 +9,12 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from crossmargin.experiments.schema import Scenario
+from crossmargin.model.code_cache import PACKAGE
 from crossmargin.model.errors import ParameterError, ScenarioError
-from crossmargin.model.parts import NoNumbers, Numbers, find_part
+from crossmargin.model.parts import NoNumbers, Numbers, Part, find_part
 
 HOME = Path(__file__).parent
 SCENARIOS = HOME / "scenarios"
-#: Tables of a scenario that are lists of named tables.
-NAMED = ("asset", "underlying", "market", "population")
 
 
 def scenario_names() -> list[str]:
@@ -58,6 +57,8 @@ def find_file(scenario: str | Path) -> Path:
     path = Path(scenario)
     if path.is_file():
         return path
+    if path.is_dir():
+        raise ScenarioError(f"{path}: is a folder, not a TOML file")
     if path.suffix == ".toml" or path.exists():
         raise ScenarioError(f"{path}: there is no such file")
     hint = did_you_mean(str(scenario), scenario_names())
@@ -82,6 +83,11 @@ def load_scenario(
         With file and key, the value, and what is allowed.
     """
     where, table = _source(scenario)
+    named = isinstance(overrides or {}, Mapping) and all(
+        isinstance(k, str) for k in overrides or ()
+    )
+    if not named:
+        raise ParameterError(f"overrides = {overrides!r}: must map dotted paths to values")
     for path, value in (overrides or {}).items():
         override(table, path, value)
     try:
@@ -97,6 +103,8 @@ def _source(scenario: Any) -> tuple[str, dict[str, Any]]:
         return scenario.name, scenario.model_dump(mode="json", exclude_none=True)
     if isinstance(scenario, Mapping):
         return "scenario", _copied(scenario)
+    if not isinstance(scenario, str | Path):
+        raise ScenarioError(f"scenario = {scenario!r}: is no name, file, mapping or Scenario")
     path = find_file(scenario)
     table = read_toml(path)
     for underlying in table.get("underlying", []) if isinstance(table, dict) else []:
@@ -236,6 +244,33 @@ def read_numbers(record: type[Numbers], table: Mapping[str, Any], where: str) ->
         raise ParameterError("; ".join(lines)) from None
 
 
+#: Where a table stands, the phases of the parts that it takes and the folder of those built in.
+FAMILIES = {
+    "underlying.": (("scenario",), "model.reference."),
+    "venue.oracle": (("oracles",), "model.oracle."),
+    "venue.circuit_breaker": (("oracles",), "model.oracle.circuit_breaker"),
+    "venue.mark": (("marks",), "model.marks."),
+    "venue.funding": (("marks",), "model.funding"),
+    "venue.interest": (("marks",), "model.interest"),
+    "venue.queue": (("liquidation",), "model.liquidation.queue"),
+    "venue.waterfall": (("liquidation",), "model.liquidation."),
+    "shock.": (("scenario",), "model.shocks."),
+    "population.": (("decisions", "oracles"), "agents."),
+}
+
+
+def _check_family(part: Part, where: str) -> None:
+    """Refuse a part that belongs elsewhere; one of a user is known by its phase alone."""
+    for key, (phases, folder) in FAMILIES.items():
+        if where.startswith(key):
+            home = part.kernel.__module__
+            is_foreign = not home.startswith(f"{PACKAGE}.")
+            if part.phase in phases and (is_foreign or home.startswith(f"{PACKAGE}.{folder}")):
+                return
+            name = key.rstrip(".")
+            raise ParameterError(f"{where}.kind: {part.name!r} is no part for {name}")
+
+
 def part_numbers(table: Mapping[str, Any], where: str) -> tuple[Any, Any]:
     """Part that a table names and its numbers."""
     if "kind" not in table:
@@ -246,6 +281,7 @@ def part_numbers(table: Mapping[str, Any], where: str) -> tuple[Any, Any]:
         part = find_part(table["kind"])
     except ScenarioError as error:
         raise ParameterError(f"{where}.kind: {error}") from None
+    _check_family(part, where)
     numbers = {key: value for key, value in table.items() if key != "kind"}
     return part, read_numbers(part.parameters or NoNumbers, numbers, where)
 

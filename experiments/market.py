@@ -4,6 +4,7 @@ An agent is a row; Mesa's agent sets, data collector and batch runner work on vi
 between two of Mesa's own events run in one compiled call.
 """
 
+import copy
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from crossmargin.agents.solo import adopt, enlist
 from crossmargin.agents.trader import Trader
 from crossmargin.experiments.branching import copy_events, restart_steps
 from crossmargin.experiments.load import load_scenario
-from crossmargin.experiments.run import begin
+from crossmargin.experiments.run import begin, checked_seed
 from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.state import INSURANCE
@@ -78,8 +79,8 @@ class Market(mesa.Model):  # type: ignore[misc]
         if seed is not None and rng is not None:
             raise ParameterError("give seed or rng, not both")
         number = seed if seed is not None else rng if rng is not None else 0
-        super().__init__(rng=int(number))
-        self.seed = int(number)
+        self.seed = checked_seed(number)
+        super().__init__(rng=abs(self.seed))
         world, self.start = begin(load_scenario(scenario, overrides), self.seed)
         self._hold(world)
         for place, kind in world.solo.items():
@@ -123,7 +124,10 @@ class Market(mesa.Model):  # type: ignore[misc]
         self.datacollector.collect(self)
 
     def run_for(self, duration: float) -> None:
-        """Run some blocks; those between two of Mesa's events run in one compiled call."""
+        """Run some blocks; those between two of Mesa's events run in one compiled call.
+
+        The data collector is asked by `step` alone; here collect where you want to look.
+        """
         end = self.time + duration
         self._default_schedule.stop()
         while self.time < end:
@@ -163,6 +167,9 @@ class Market(mesa.Model):  # type: ignore[misc]
         child.seed, child.start = self.seed, self.start
         child._hold(self.world.fork())
         adopt(child)
+        child.datacollector = copy.copy(self.datacollector)
+        for name in ("model_vars", "tables", "_agent_records", "_agenttype_records"):
+            setattr(child.datacollector, name, copy.deepcopy(getattr(self.datacollector, name)))
         child.steps = self.steps
         copy_events(self, child)
         return child

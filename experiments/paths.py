@@ -182,8 +182,26 @@ def _from_prices(table: pd.DataFrame, file: Path, window: Window) -> Floats:
     moments = _moments(table, file)
     start, _ = _span(moments, window.block_seconds, file, window)
     prices = _values(table, "price", file, slice(0, len(table)))
+    _check_holes(moments, file, slice(*np.searchsorted(moments, _bounds(start, window))))
     wanted = start + window.block_seconds * np.arange(window.steps)
     return np.interp(wanted, moments, np.log(prices))
+
+
+def _bounds(start: float, window: Window) -> tuple[float, float]:
+    return start, start + window.block_seconds * window.steps
+
+
+def _check_holes(moments: Floats, file: Path, rows: slice) -> None:
+    """Refuse a gap that a straight line should not bridge: ten times the usual distance."""
+    gaps = np.diff(moments[max(0, rows.start - 1) : rows.stop + 1])
+    usual = float(np.median(np.diff(moments))) if len(moments) > 1 else 0.0
+    wrong = np.flatnonzero(gaps > 10 * usual)
+    if wrong.size:
+        row = max(0, rows.start - 1) + int(wrong[0])
+        raise ScenarioError(
+            f"{file}, line {_line(row + 1)}, column timestamps: {gaps[wrong[0]]:g} s after the "
+            f"price before it, ten times more than the usual {usual:g} s"
+        )
 
 
 # Candles ----------------------------------------------------------------------------------------

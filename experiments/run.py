@@ -206,7 +206,7 @@ def simulate(
     if steps is not None:
         changes["run.steps"] = steps
     found = load_scenario(scenario, changes)
-    seed = 0 if seed is None else _checked_seed(seed)
+    seed = 0 if seed is None else checked_seed(seed)
     began = perf_counter()
     world, start = begin(found, seed)
     if world.solo:
@@ -234,7 +234,8 @@ def _named(seconds: dict[str, float]) -> dict[str, float]:
     return {f"phase {name}": value for name, value in seconds.items()}
 
 
-def _checked_seed(seed: Any) -> int:
+def checked_seed(seed: Any) -> int:
+    """Seed as a whole number; anything else is refused."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise ParameterError(f"seed = {seed!r}: must be a whole number")
     return int(seed)

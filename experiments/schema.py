@@ -8,10 +8,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from crossmargin.model.state import SYSTEM_ROWS
 from crossmargin.model.traits import Distribution
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _+.-]*$", max_length=40)]
 PartTable = dict[str, Any]
+#: Names that results use for what is no population.
+RESERVED = (*SYSTEM_ROWS, "others", "system")
 
 
 def quantity(default: Any, unit: str, doc: str, **limits: Any) -> Any:
@@ -167,7 +170,11 @@ class Position(Table):
     side: Literal["long", "short", "both", "balance"] = Field(
         description="`both`: long or short by draw; `balance`: the other side of what is unmatched."
     )
-    leverage: Distribution = Field(1.0, description="Notional over wealth.", validate_default=True)
+    leverage: Distribution = Field(
+        1.0,
+        description="Notional over wealth; at most what the first margin tier allows.",
+        validate_default=True,
+    )
     entry: Distribution = Field(
         1.0, description="Entry price over the first price.", validate_default=True
     )
@@ -193,6 +200,10 @@ class Population(Table):
 
     @model_validator(mode="after")
     def _shares(self) -> Self:
+        if self.name in RESERVED or self.name.startswith("settlement "):
+            raise ValueError(f"the name {self.name!r} is that of a row of the venue")
+        if self.position is not None and not self.markets:
+            raise ValueError("a position needs markets to hold it in")
         if any(share < 0 for share in self.collateral.values()):
             raise ValueError("a share of collateral is negative")
         if sum(self.collateral.values()) > 1 + 1e-9:
@@ -210,7 +221,7 @@ class Scenario(Table):
     run: RunTable
     asset: tuple[Asset, ...] = Field(min_length=1)
     underlying: tuple[Underlying, ...] = Field(min_length=1)
-    market: tuple[MarketTable, ...] = Field(min_length=1)
+    market: tuple[MarketTable, ...] = Field(min_length=1, max_length=62)
     venue: Venue = Field(default_factory=Venue)
     population: tuple[Population, ...] = Field(min_length=1)
     shock: tuple[PartTable, ...] = ()

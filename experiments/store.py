@@ -101,6 +101,7 @@ def check_folder(folder: Path) -> None:
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """Folder beside the target whose files move into place when all of them are written."""
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
@@ -114,6 +115,8 @@ def staged(folder: Path) -> Iterator[Path]:
         raise ScenarioError(f"--out {folder}: cannot be written: {error.strerror}") from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def save(run: Run, folder: Path, *, report: bool = False) -> Path:
@@ -127,6 +130,8 @@ def save(run: Run, folder: Path, *, report: bool = False) -> Path:
         (stage / "run.json").write_text(text + "\n", encoding="utf-8")
         if report:
             _write_report(run, stage / "report.html")
+    if not report:
+        (folder / "report.html").unlink(missing_ok=True)  # of an earlier run, not of this one
     return folder
 
 
@@ -158,9 +163,14 @@ def read_sidecar(folder: Path) -> dict[str, Any]:
         raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ScenarioError(f"{path}: is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ScenarioError(f"{path}: is no record of a run")
     missing = {"seed", "steps", "scenario", "versions", "machine"} - set(found)
     if missing:
         raise ScenarioError(f"{path}: lacks {', '.join(sorted(missing))}")
+    wrong = [key for key in ("scenario", "versions", "machine") if not isinstance(found[key], dict)]
+    if wrong:
+        raise ScenarioError(f"{path}: {wrong[0]} is no table")
     return found
 
 

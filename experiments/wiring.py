@@ -6,7 +6,7 @@ to the round make one round, which the compiled loop repeats while forced orders
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crossmargin.experiments.load import part_numbers, read_numbers
@@ -27,6 +27,7 @@ class Entry:
     underlying: int = -1
     after_forced: bool = False
     solo: Any = None
+    keepers: str | None = None
 
 
 @dataclass(frozen=True)
@@ -171,14 +172,29 @@ def _liquidation(scenario: Scenario) -> Iterator[Entry]:
     """One round: the waterfall and, after a forced order, what it changes."""
     yield _tabled("venue.queue", scenario.venue.queue)
     for i, table in enumerate(scenario.venue.waterfall):
-        yield _tabled(f"venue.waterfall.{i}", table)
+        yield from _with_keepers(scenario, _tabled(f"venue.waterfall.{i}", table))
     yield _tabled("venue.mark", scenario.venue.mark, after_forced=True)
     yield _plain("states", after_forced=True)
     for entry in _crowds(scenario, "decisions"):
-        if entry.part.name == "makers":
-            yield Entry(entry.part, entry.numbers, entry.key, entry.population, after_forced=True)
+        if _is_a(entry.part, "makers"):
+            yield replace(entry, after_forced=True)
     yield _plain("inbox", after_forced=True)
     yield _plain("round", after_forced=True)
+
+
+def _is_a(part: Part, name: str) -> bool:
+    """Tell whether a part is a built-in one, by whatever path a scenario names it."""
+    return part.kernel is find_part(name).kernel
+
+
+def _with_keepers(scenario: Scenario, entry: Entry) -> Iterator[Entry]:
+    """A part that keepers bid for stands once for every population of keepers."""
+    if getattr(entry.numbers, "keepers_count", None) != 0:  # none to fill, or set by hand
+        yield entry
+        return
+    for keepers in _crowds(scenario, "decisions"):
+        if _is_a(keepers.part, "keepers"):
+            yield replace(entry, keepers=keepers.population)
 
 
 def program_of(scenario: Scenario) -> list[Entry]:

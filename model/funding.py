@@ -124,7 +124,7 @@ def rate_of(state, part, market):
         tier = state.ledger.tiers[market, 0]
         most = numbers[P.cap_multiple] * (tier.initial - tier.maintenance)
         rate = max(-most, min(rate, most))
-    rate *= numbers[P.interval] / numbers[P.period]
+    rate *= steps_of(state, numbers[P.interval]) * state.clock[0].block_seconds / numbers[P.period]
     return max(-numbers[P.cap], min(rate, numbers[P.cap]))
 
 

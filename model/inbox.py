@@ -13,6 +13,8 @@ from crossmargin.model.trading import SLOTS, execute
 
 #: A block is this many moments long.
 MOMENTS = 4096
+#: Largest part of a block that latency takes.
+LATEST = 0.9
 #: How many messages ahead the accounts of one, and one itself, are asked for.
 NEAR, FAR = 8, 24
 
@@ -36,8 +38,12 @@ def next_message(crowd, clock):
 
 @kernel
 def arrival(uniform, latency, block_seconds):
-    """Moment of arrival within the block: latency first, then chance for the rest of it."""
-    late = min(1.0, latency / block_seconds)
+    """Moment of arrival within the block: latency first, then chance for the rest of it.
+
+    A latency beyond nine tenths of a block counts as that: a message arrives in its own block, and
+    chance orders those that are as late as can be. Within one moment the lower row comes first.
+    """
+    late = min(LATEST, latency / block_seconds)
     return np.uint32(min(MOMENTS - 1.0, MOMENTS * (late + (1.0 - late) * uniform)))
 
 

@@ -197,11 +197,11 @@ def is_overrun(log):
 
 def new_log(n_accounts: int, n_markets: int, steps: int) -> Log:
     """Empty log with chunks for some steps; memory is taken only as it is written."""
-    rows = 4 * n_accounts + (1 << 16)
+    rows = (4 + 4 * n_markets) * n_accounts + (1 << 16)
     log = Log(
         cursor=np.zeros(1, CURSOR),
         events=np.zeros(2 * rows, EVENT),
-        traces=np.zeros(2 * rows * n_markets, TRACE),
+        traces=np.zeros(2 * rows, TRACE),
         liquidations=np.zeros(rows, LIQUIDATION),
         market_rows=np.zeros((steps, n_markets), MARKET_ROW),
         system_rows=np.zeros(steps, SYSTEM_ROW),

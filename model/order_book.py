@@ -197,7 +197,10 @@ class OrderBook:
     ) -> None:
         if self_trade not in _POLICIES:
             raise ParameterError(f"self_trade: {self_trade!r} is none of {', '.join(_POLICIES)}")
-        if not (0 < price_levels <= 1 << 30 and 0 < capacity <= 1 << 24 and accounts >= 0):
+        whole = all(isinstance(n, int | np.integer) for n in (price_levels, capacity, accounts))
+        if not whole or not (
+            0 < price_levels <= 1 << 30 and 0 < capacity <= 1 << 24 and accounts >= 0
+        ):
             raise ParameterError(
                 f"price_levels={price_levels}, capacity={capacity}, accounts={accounts}: "
                 "allowed are 1 to 2**30, 1 to 2**24 and 0 or more"

@@ -1,7 +1,7 @@
 """One order through the market: entry checks, matching, settlement, fees, attribution.
 
-An order that would breach initial margin is refused and the reason counted; an order that only
-reduces a position always passes.
+An order that would breach initial margin is refused and the reason counted; one that only reduces
+a position needs no margin. An account in trouble may send reduce-only orders alone; they always pass.
 """
 
 import numpy as np
@@ -88,6 +88,9 @@ def has_margin(book, ledger, message, limit):
     """Tell whether an account may send an order that is not reduce-only."""
     row, market = message.account, np.int64(message.market)
     side = 0 if message.side > 0 else 1
+    closing = book.open_lots[row, market, side] + message.quantity
+    if reducible(ledger.lots[row, market], message.side, closing) == closing:
+        return True
     asked = book.open_lots[row, market, 1] + message.quantity if side == 1 else 0
     if is_spot_sale(ledger, message) and asked > ledger.lots[row, market]:
         return False  # spot cannot be sold short

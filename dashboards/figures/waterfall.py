@@ -18,6 +18,7 @@ from crossmargin.dashboards.figures.style import (
     blank,
 )
 from crossmargin.dashboards.figures.words import money
+from crossmargin.model.state import BACKSTOP
 
 
 class Layer(NamedTuple):
@@ -59,7 +60,7 @@ def layers(
 ) -> list[Layer]:
     """List the bearers in the order in which a venue turns to them.
 
-    The first two are what liquidated accounts paid out of their own margin. The next four met
+    The first three are what liquidated accounts paid out of their own margin. The next four met
     what their margin could not; what is left is owed and unpaid.
     """
     fund = event_total(events, "insurance")
@@ -67,9 +68,11 @@ def layers(
     unpaid = max(0.0, float(summary["bad_debt"]) - fund - shared)
     worse, adl = slippage(liquidations)
     penalties = float(liquidations["penalty"].sum())
+    left = events[(events["kind"] == "penalty") & (events["other"] == BACKSTOP)]
     return [
         Layer("the liquidated (worse prices)", worse, "closed worse than the mark", SKY),
         Layer("the liquidated (penalties)", penalties, "fees of the liquidation", BLUE),
+        Layer("the liquidated (left to the vault)", left["amount"].sum(), "margin it took", BLUE),
         Layer("insurance fund", fund, "paid for emptied accounts", GREEN),
         Layer("backstop vault", backstop_loss(accounts), "lost on positions it took over", ORANGE),
         Layer("winners (auto-deleveraging)", adl, "profit they had to give up", PINK),

@@ -23,7 +23,7 @@ class Parameters(Numbers):
         0.0,
         "quote",
         low=0,
-        source="dYdX v4: 1M an account and block",
+        source="dYdX v4: 1M an account and block; here each round",
         doc="Most it pays for an account at once; 0: no cap.",
     )
 

@@ -1,7 +1,8 @@
 """Keepers take over positions at the mark less a fixed spread, with their own capital and margin.
 
 A keeper bids by its memory: capital for this block (quote units, 0 for none), the least discount
-it wants, and its latency. Bids come in order of arrival, latency first and chance after. A keeper
+it wants, and its latency. Bids come in order of arrival, latency first and chance after; of several
+populations of keepers the first in the scenario comes first. A keeper
 takes as much of a position as the rules of the part allow, as its capital pays, and as it can hold
 with initial margin left; its capital shrinks by the notional taken. The spread is what it earns,
 never more than the account's remaining equity; the fund gets its share of the penalty on top.

@@ -42,10 +42,10 @@ def judge(account, venue, step, trigger):
         account.stage = 0
         return 0
     if account.breach_step < 0:
-        if step % venue.check_every != 0:
-            return 0
         account.breach_step = step
         account.trigger = trigger
+    if account.state < LIQUIDATING and step % venue.check_every != 0:
+        return 0  # the venue has not looked yet
     account.state = BANKRUPT if account.equity < 0 else LIQUIDATING
     return 1
 

@@ -1,4 +1,7 @@
-"""A scheduled halt of markets: new orders, forced ones too, are refused; cancels pass."""
+"""A scheduled halt of markets: new orders, forced ones too, are refused; cancels pass.
+
+What needs no book goes on: keepers, the backstop and auto-deleveraging take over at the mark.
+"""
 
 from crossmargin.model.kernel import kernel
 from crossmargin.model.markets import acts_on, first_step_after, steps_of

@@ -128,3 +128,37 @@ def test_every_field_of_the_schema_has_a_unit_or_a_description() -> None:
         ]
 
     assert bare(Scenario.model_json_schema()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("venue.mark", {"kind": "funding"}, "no part for venue.mark"),
+        ("venue.oracle", {"kind": "geometric_brownian"}, "no part for venue.oracle"),
+        ("population.longs.kind", "insurance", "no part for population"),
+        ("population.longs.name", "fees", "row of the venue"),
+        ("population.longs.markets", [], "needs markets"),
+        ("population.longs.position.entry", -1.0, "position.entry"),
+        ("population.longs.position.leverage", -3.0, "position.leverage"),
+        ("population.longs.position.leverage", 1e12, "position.leverage"),
+        ("population.makers.margin", "isolated", "'cross'"),
+        ("population.makers.count", 3_000_000, "resting orders"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(path: str, value: object, words: str) -> None:
+    from crossmargin.experiments.build import build
+
+    with pytest.raises(CrossmarginError, match=words):
+        build(load_scenario("calm", {path: value}), 0)
+
+
+@pytest.mark.parametrize("overrides", [["a"], {1: 2}])
+def test_overrides_that_are_no_mapping_of_paths(overrides: object) -> None:
+    with pytest.raises(ParameterError, match="overrides"):
+        load_scenario("calm", overrides)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scenario", [None, 5, 1.5])
+def test_scenarios_that_are_none(scenario: object) -> None:
+    with pytest.raises(ScenarioError, match="scenario"):
+        load_scenario(scenario)  # type: ignore[arg-type]

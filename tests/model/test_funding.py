@@ -134,7 +134,7 @@ def test_payments_conserve_and_rounding_never_goes_below_zero(
     assert paid == -flows[flows < 0].sum()
     share = round(abs(rate) * 10**12)
     for amount, position in zip(flows.tolist(), held.tolist(), strict=True):
-        exact = -position * np.sign(rate) * index * 5 * share  # 1e12ths of a unit
+        exact = -position * int(np.sign(rate)) * index * 5 * share  # 1e12ths of a unit
         assert 0 <= int(exact) - amount * 10**12 < 10**12
 
 
