@@ -1,7 +1,7 @@
 """One order through the market: entry checks, matching, settlement, fees, attribution.
 
 An order that would breach initial margin is refused and the reason counted; one that only reduces
-a position needs no margin. An account in trouble may send reduce-only orders alone; they always pass.
+a position needs no margin. An account in trouble may send reduce-only orders alone.
 """
 
 import numpy as np
