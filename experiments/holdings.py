@@ -33,8 +33,11 @@ def _per_row(block: Block, values: NDArray[np.float64]) -> NDArray[np.float64]:
 def endow(state: State, scenario: Scenario, blocks: list[Block], seed: int) -> None:
     """Mint every account its wealth, in quote and in collateral."""
     one = 10 ** scenario.asset[0].decimals
-    _mint(state, QUOTE, INSURANCE, round(scenario.venue.insurance * one))
-    _mint(state, QUOTE, BACKSTOP, round(scenario.venue.backstop * one))
+    for row, name in ((INSURANCE, "insurance"), (BACKSTOP, "backstop")):
+        units = getattr(scenario.venue, name) * one
+        if not units < LARGEST_SUM:
+            raise ScenarioError(f"venue.{name}: must be below {LARGEST_SUM / one:.3g}")
+        _mint(state, QUOTE, row, round(units))
     state.ledger.venue["min_fund"] = round(scenario.venue.insurance * one)
     for block in blocks:
         keys = state.ledger.accounts["key"][block.rows]

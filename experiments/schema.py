@@ -79,7 +79,7 @@ class Underlying(Table):
 class Tier(Table):
     """A bracket of margin by notional."""
 
-    notional: float = quantity(0.0, "quote", "Notional from which it holds.", ge=0)
+    notional: float = quantity(0.0, "quote", "Notional from which it holds.", ge=0, le=1e12)
     initial: float = quantity(..., "fraction", "Initial rate.", gt=0, le=1)
     maintenance: float = quantity(..., "fraction", "Maintenance rate.", gt=0, le=1)
 
@@ -144,8 +144,12 @@ class Venue(Table):
     reduce_only_ratio: float = quantity(
         0.0, "multiple of maintenance", "Only reducing orders below this; 0 never.", ge=0, le=100
     )
-    check_seconds: float = quantity(0.0, "s", "Between two checks of margin; 0 every block.", ge=0)
-    grace_seconds: float = quantity(0.0, "s", "From breach to the first forced order.", ge=0)
+    check_seconds: float = quantity(
+        0.0, "s", "Between two checks of margin; 0 every block.", ge=0, le=1e9
+    )
+    grace_seconds: float = quantity(
+        0.0, "s", "From breach to the first forced order.", ge=0, le=1e9
+    )
     rounds: int = quantity(4, "rounds", "Most rounds of liquidation in a block.", ge=1, le=100)
     penalty_rate: float = quantity(0.005, "fraction", "Of the notional liquidated.", ge=0, le=0.5)
     liquidator_share: float = quantity(
@@ -204,7 +208,7 @@ class Population(Table):
             raise ValueError(f"the name {self.name!r} is that of a row of the venue")
         if self.position is not None and not self.markets:
             raise ValueError("a position needs markets to hold it in")
-        if any(share < 0 for share in self.collateral.values()):
+        if not all(share >= 0 for share in self.collateral.values()):
             raise ValueError("a share of collateral is negative")
         if sum(self.collateral.values()) > 1 + 1e-9:
             raise ValueError("shares of collateral sum to more than 1")

@@ -43,7 +43,7 @@ def warm(parts: Iterable[Part], say: Callable[[str], None]) -> None:
     missing = missing_parts(parts)
     if not missing:
         return
-    say(f"compiling {len(missing)} parts for this machine, once; it takes up to half a minute ...")
+    say(f"compiling {len(missing)} parts for this machine, once; it can take a minute ...")
     if len(missing) < FEWEST or (os.cpu_count() or 1) < 2 or not os.access(_writable(), os.W_OK):
         compile_parts(part.name for part in missing)
         return

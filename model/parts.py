@@ -147,6 +147,8 @@ def find_part(name: str) -> Part:
 
 
 def _find_module(name: str) -> Any:
+    if not all(word.isidentifier() for word in name.split(".")):
+        raise ScenarioError(f"{name!r} is no name of a module")
     places = [name] if "." in name else [f"{home}.{name}" for home in HOMES]
     for place in places:
         try:

@@ -40,11 +40,15 @@ def _pareto(u: NDArray[np.float64], low: float, alpha: float, top: float) -> NDA
 def checked(value: Any) -> Any:
     """Return a distribution as given, if it is one."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return {"constant": [float(value)]}
+        value = {"constant": [float(value)]}
     if not isinstance(value, dict) or len(value) != 1:
         raise ValueError(f"{value!r} is neither a number nor a table with one distribution")
     name, numbers = next(iter(value.items()))
     numbers = numbers if isinstance(numbers, list | tuple) else [numbers]
+    if any(isinstance(x, bool) or not isinstance(x, int | float) for x in numbers):
+        raise ValueError(f"{name}: {numbers} are not all numbers")
+    if not all(np.isfinite(x) for x in numbers):
+        raise ValueError(f"{name}: {numbers} are not all finite")
     if name == "choice" and numbers:
         return {name: [float(x) for x in numbers]}
     if name not in DISTRIBUTIONS:
@@ -52,8 +56,6 @@ def checked(value: Any) -> Any:
         raise ValueError(f"there is no distribution {name!r}; there are {known}")
     if len(numbers) not in DISTRIBUTIONS[name][0]:
         raise ValueError(f"{name} takes {DISTRIBUTIONS[name][0]} numbers, not {len(numbers)}")
-    if not all(np.isfinite(x) for x in numbers):
-        raise ValueError(f"{name}: {numbers} are not all finite")
     _check_order(name, numbers)
     return {name: [float(x) for x in numbers]}
 

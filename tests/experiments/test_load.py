@@ -143,6 +143,12 @@ def test_every_field_of_the_schema_has_a_unit_or_a_description() -> None:
         ("population.longs.position.leverage", 1e12, "position.leverage"),
         ("population.makers.margin", "isolated", "'cross'"),
         ("population.makers.count", 3_000_000, "resting orders"),
+        ("venue.insurance", 1e18, "venue.insurance"),
+        ("venue.check_seconds", 1e300, "venue.check_seconds"),
+        ("population.longs.wealth", float("nan"), "finite"),
+        ("population.longs.wealth", {"uniform": ["a", "b"]}, "not all numbers"),
+        ("population.longs.collateral", {"BTC": float("nan")}, "collateral"),
+        ("population.longs.kind", "..foo", "no name of a module"),
     ],
 )
 def test_what_contradicts_itself_is_refused(path: str, value: object, words: str) -> None:
