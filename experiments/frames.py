@@ -7,14 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crossmargin.model.contagion.levels import system_names
 from crossmargin.model.state import (
     CLASSES,
     EVENTS,
-    FIRST_SETTLEMENT,
     HEALTH_BINS,
-    SPOT,
     STATES,
-    SYSTEM_ROWS,
     Array,
 )
 from crossmargin.model.world import World
@@ -143,15 +141,9 @@ def liquidations(world: World) -> pd.DataFrame:
 def _populations(world: World) -> list[str]:
     """Population of every row; system rows have a name of their own."""
     accounts = world.state.ledger.accounts
-    settlement = [
-        n
-        for n, m in zip(world.names.markets, world.state.ledger.markets, strict=True)
-        if m["kind"] != SPOT
-    ]
-    system_names = [*SYSTEM_ROWS, *(f"settlement {name}" for name in settlement)]
-    assert len(system_names) == FIRST_SETTLEMENT + len(settlement)
-    own = [world.names.populations[p] for p in accounts["population"][len(system_names) :]]
-    return [*system_names, *own]
+    system_rows = system_names(world)
+    own = [world.names.populations[p] for p in accounts["population"][len(system_rows) :]]
+    return [*system_rows, *own]
 
 
 def accounts(world: World, start: Array) -> pd.DataFrame:

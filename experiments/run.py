@@ -16,7 +16,7 @@ from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.margin.numbers import measure_all
-from crossmargin.model.state import INSURANCE, REASONS, SPOT, Array
+from crossmargin.model.state import INSURANCE, REASONS, Array
 from crossmargin.model.world import World
 
 if TYPE_CHECKING:
@@ -211,9 +211,7 @@ def simulate(
     found = load_scenario(scenario, changes)
     seed = 0 if seed is None else checked_seed(seed)
     began = perf_counter()
-    world, start = begin(found, seed)
-    if world.solo:
-        world = _with_traders(found, seed)
+    world, start = _started(found, seed)
     built = perf_counter()
     _ = world.program
     compiled = perf_counter()
@@ -226,11 +224,14 @@ def simulate(
     return Run(found, seed, found.run.steps, world, start, wall | _named(world.seconds))
 
 
-def _with_traders(scenario: Scenario, seed: int) -> World:
-    """World whose traders written in Python belong to a market."""
-    from crossmargin.experiments.market import Market
+def _started(scenario: Scenario, seed: int) -> tuple[World, Array]:
+    """World and first equity; traders written in Python belong to a market, which then makes it."""
+    if any(":" in population.kind for population in scenario.population):
+        from crossmargin.experiments.market import Market
 
-    return Market(scenario, seed=seed).world
+        market = Market(scenario, seed=seed)
+        return market.world, market.start
+    return begin(scenario, seed)
 
 
 def _named(seconds: dict[str, float]) -> dict[str, float]:
@@ -253,9 +254,3 @@ def _advance(
         if progress is not None:
             progress(world.step)
     measure_all(world.state.ledger, world.state.book)  # trading came after the last margin phase
-
-
-def perpetuals(run: Run) -> list[str]:
-    """Names of the perpetual markets of a run."""
-    kinds = run.world.state.ledger.markets["kind"]
-    return [n for n, kind in zip(run.world.names.markets, kinds, strict=True) if kind != SPOT]

@@ -4,6 +4,7 @@ Wall times stand in `run.json` alone, so that two runs of one seed have equal ta
 """
 
 import hashlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -136,8 +137,6 @@ def save(run: Run, folder: Path, *, report: bool = False) -> Path:
 
 
 def _write_report(run: Run, path: Path) -> None:
-    import importlib
-
     # the report lies above this folder: it is looked up by name, so that imports run one way
     importlib.import_module("crossmargin.dashboards.report").write_report(run, path)
 
