@@ -215,6 +215,7 @@ ACCOUNT = np.dtype(
         ("cooldown", "i4"),  # step from which it may be liquidated again
         ("liquidations", "i4"),  # forced orders so far
         ("key", "u8"),  # of its random draws
+        ("spare", "i8"),  # initial equity less requirement, quote units; -1 once it may be less
         ("equity", "i8"),  # raw, quote units
         ("initial_equity", "i8"),
         ("maintenance_equity", "i8"),
@@ -479,6 +480,7 @@ CURSOR = np.dtype(
         ("forced_fills", "i8"),
         ("last_forced", "i8"),  # id of the newest forced order, -1
         ("judged_forced", "i8"),  # the same when margins were last judged
+        ("judged_step", "i8"),  # step in which margins were last judged
     ],
     align=True,
 )

@@ -59,6 +59,7 @@ def states(state, part, step):
     cursor = state.log.cursor[0]
     trigger = cursor.last_forced if cursor.last_forced != cursor.judged_forced else -1
     cursor.judged_forced = cursor.last_forced
+    cursor.judged_step = step
     unhealthy = 0
     for row in range(first, first + state.parts[part].count):
         renew(ledger, state.book, row)
