@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from numba import int64, typeof
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from crossmargin.model.errors import ScenarioError
 from crossmargin.model.kernel import entry_of
@@ -44,10 +44,23 @@ PHASES = (
 )
 
 
+def number_only(record: type[BaseModel], value: Any, info: ValidationInfo) -> Any:
+    """Refuse `true` where a number belongs, which would be read as 1."""
+    kind = record.model_fields[info.field_name or ""].annotation
+    if isinstance(value, bool) and kind in (int, float, int | None, float | None):
+        raise ValueError("is a truth value, not a number")
+    return value
+
+
 class Numbers(BaseModel):
     """Base of the parameter records of parts: frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: Any, info: ValidationInfo) -> Any:
+        return number_only(cls, value, info)
 
 
 def number(

@@ -287,7 +287,6 @@ class Ledger(NamedTuple):
 #: Kinds of event.
 (
     FORCED_ORDER,
-    FORCED_FILL,
     CANCEL_ALL,
     PENALTY,
     TAKEOVER,
@@ -302,10 +301,9 @@ class Ledger(NamedTuple):
     SHOCK,
     SEIZURE,
     KEEPER_TAKEOVER,
-) = range(16)
+) = range(15)
 EVENTS = (
     "forced_order",
-    "forced_fill",
     "cancel_all",
     "penalty",
     "takeover",
@@ -438,10 +436,9 @@ SYSTEM_ROW = np.dtype(
     HALTED,
     UNKNOWN_ORDER,
     ACCOUNT_STATE,
-    NO_PRICE,
     BAD_MESSAGE,
     BAD_ACCOUNT,
-) = range(15)
+) = range(14)
 REASONS = (
     "accepted",
     "bad_price",
@@ -455,7 +452,6 @@ REASONS = (
     "halted",
     "unknown_order",
     "account_state",
-    "no_price",
     "bad_message",
     "bad_account",
 )

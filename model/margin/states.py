@@ -5,8 +5,9 @@ its requirement is healthy again and its liquidation episode ends.
 """
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.numbers import is_unhealthy, renew
+from crossmargin.model.margin.numbers import is_unhealthy, measure, renew
 from crossmargin.model.state import (
+    BACKSTOP,
     BANKRUPT,
     CLOSED,
     HEALTHY,
@@ -52,7 +53,7 @@ def judge(account, venue, step, trigger):
 
 @kernel
 def states(state, part, step):
-    """Margin numbers and state of every account; returns how many are unhealthy: the queue."""
+    """Margin numbers and state of every account and of the vault; the unhealthy are the queue."""
     ledger = state.ledger
     first = state.parts[part].first
     venue = ledger.venue[0]
@@ -66,6 +67,10 @@ def states(state, part, step):
         if judge(ledger.accounts[row], venue, step, trigger) == 1:
             state.queue[unhealthy] = row
             unhealthy += 1
+    measure(ledger, state.book, BACKSTOP)  # the vault can fail like anyone else
+    if judge(ledger.accounts[BACKSTOP], venue, step, trigger) == 1:
+        state.queue[unhealthy] = BACKSTOP
+        unhealthy += 1
     state.clock[0].n_queue = unhealthy
     return unhealthy
 
