@@ -75,7 +75,8 @@ class EntryLibrary(_Library):
         super().finalize()
 
     def _optimize_final_module(self) -> None:
-        manager, builder = self._codegen._module_pass_manager()
+        # the loops of kernels are short: to vectorise them takes longer than it will ever save
+        manager, builder = self._codegen._module_pass_manager(loop_vectorize=False)
         manager.run(self._final_module, builder)
 
 
