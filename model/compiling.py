@@ -12,7 +12,7 @@ from typing import Any
 from crossmargin.model.blank import Sizes, blank_state
 from crossmargin.model.code_cache import cache_folder
 from crossmargin.model.kernel import entry_of
-from crossmargin.model.parts import Part, address_of, find_part
+from crossmargin.model.parts import Part, addresses_of, find_part
 
 #: Fewer parts than this are not worth a second process.
 FEWEST = 6
@@ -37,8 +37,7 @@ def compile_parts(names: Iterable[str]) -> None:
     """Compile parts into the cache; which numbers a state holds does not matter to their code."""
     state = blank_state(Sizes(accounts=8, assets=1, markets=1), 0, 1.0)
     with rare_collection():
-        for name in names:
-            address_of(find_part(name).kernel, state)
+        addresses_of([find_part(name).kernel for name in names], state)
 
 
 @contextmanager

@@ -15,10 +15,11 @@ by its file (`"chiarella_iori"`) or, outside the package, by its module (`"my_st
 """
 
 import difflib
+import functools
 import importlib
 import pkgutil
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,9 +186,16 @@ def part_names() -> list[str]:
     return sorted(found)
 
 
-def address_of(kernel: Any, state: State) -> int:
-    """Machine address of a compiled part; compiles it, or loads it from the cache."""
-    signature = int64(typeof(state), int64, int64)
+def addresses_of(kernels: Iterable[Any], state: State) -> list[int]:
+    """Machine addresses of compiled parts; compiles them, or loads them from the cache."""
+    kind = typeof(state)
+    return [_address_of(kernel, kind) for kernel in kernels]
+
+
+@functools.cache
+def _address_of(kernel: Any, kind: Any) -> int:
+    """Address of a kernel for a type of state; worlds that follow one another share it."""
+    signature = int64(kind, int64, int64)
     entry = entry_of(kernel)
     entry.compile(signature)
     compiled = entry.overloads[signature.args]
