@@ -22,7 +22,7 @@ from crossmargin.agents.trader import Trader
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.inbox import MOMENTS
 from crossmargin.model.parts import NoNumbers, Part, find_part
-from crossmargin.model.state import CANCEL, FORCED, MARKET_ORDER, REPLACE, Array
+from crossmargin.model.state import CANCEL, CANCEL_STOP, FORCED, MARKET_ORDER, STOP_ORDER, Array
 from crossmargin.model.world import CHUNKS
 
 #: Blocks for which a behaviour is tried.
@@ -199,7 +199,7 @@ def _own(before: dict[str, Array], stage: Stage) -> Iterator[str]:
         now[first : first + count] = then[first : first + count]
         if np.array_equal(now, then):
             yield f"crowd.{field}"
-    yield "outside.references.flow"
+    yield from ("outside.references.flow", "outside.references.unhedged")
 
 
 def _check_messages(stage: Stage, behaviour: Any, messages: Array) -> None:
@@ -212,12 +212,16 @@ def _check_messages(stage: Stage, behaviour: Any, messages: Array) -> None:
             raise AgentError(f"{said}: the account is not its own")
         if not 0 <= message["market"] < len(stage.world.names.markets):
             raise AgentError(f"{said}: there is no such market")
-        if message["side"] not in (1, -1) or not 0 <= message["action"] <= REPLACE:
-            raise AgentError(f"{said}: a side is +1 or -1, an action one of four")
+        if message["side"] not in (1, -1) or not 0 <= message["action"] <= CANCEL_STOP:
+            raise AgentError(f"{said}: a side is +1 or -1, an action one of six")
         if message["author_class"] == FORCED:
             raise AgentError(f"{said}: only a venue signs orders as forced")
         if message["arrival"] >= MOMENTS or not 0 <= message["slot"] <= last_slot:
             raise AgentError(f"{said}: arrival or slot lies outside what is its own")
+        if message["action"] >= STOP_ORDER:
+            if message["order"] <= 0:
+                raise AgentError(f"{said}: a stop order has a trigger, its cancel a handle")
+            continue
         if message["action"] != CANCEL and message["quantity"] <= 0:
             raise AgentError(f"{said}: a quantity is at least one lot")
         if message["action"] not in (CANCEL, MARKET_ORDER) and message["price"] <= 0:

@@ -6,16 +6,26 @@ for the agent, quantities down to whole lots. Or it is given in ticks and lots a
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from crossmargin.agents.columns import place_of
+from crossmargin.agents.wishes import (
+    Cancel,
+    ExactOrder,
+    OpenOrder,
+    OpenStop,
+    Order,
+    Stop,
+    Transfer,
+    Wish,
+)
 from crossmargin.model.draws import ARRIVE, generator
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.inbox import LATEST, MOMENTS
 from crossmargin.model.state import (
     CANCEL,
+    CANCEL_STOP,
     FILL_OR_KILL,
     FORCED,
     GOOD_TILL_CANCELLED,
@@ -23,9 +33,12 @@ from crossmargin.model.state import (
     INBOX_FULL,
     LIMIT,
     MARKET_ORDER,
+    ON_LAST,
     POST_ONLY,
     REDUCE_ONLY,
     REPLACE,
+    RISING,
+    STOP_ORDER,
 )
 from crossmargin.model.trading import SLOTS
 from crossmargin.model.world import World
@@ -39,7 +52,7 @@ LIVES = {
     "immediate_or_cancel": IMMEDIATE_OR_CANCEL,
     "fill_or_kill": FILL_OR_KILL,
 }
-ACTIONS = (LIMIT, CANCEL, MARKET_ORDER, REPLACE)
+ACTIONS = (LIMIT, CANCEL, MARKET_ORDER, REPLACE, STOP_ORDER, CANCEL_STOP)
 #: Notional that no order reaches, quote units.
 LARGEST = 1 << 60
 #: Slack of the roundings, so that 0.3 is three ticks of 0.1.
@@ -48,63 +61,6 @@ SLACK = 1e-9
 
 class AgentError(ParameterError):
     """An agent asked for something that the market does not offer."""
-
-
-@dataclass(frozen=True)
-class OpenOrder:
-    """An order of one's own that rests in the book."""
-
-    market: str
-    side: int  # +1 buy, -1 sell
-    price: float  # quote per base
-    quantity: float  # base, what is left of it
-    handle: int
-
-
-@dataclass(frozen=True)
-class Order:
-    """An order in natural units. Without a price it takes the best prices at once."""
-
-    market: str
-    side: int  # +1 buy, -1 sell
-    quantity: float  # base
-    price: float | None = None  # quote per base
-    life: str = "good_till_cancelled"
-    post_only: bool = False
-    reduce_only: bool = False
-    replaces: OpenOrder | None = None
-
-
-@dataclass(frozen=True)
-class ExactOrder:
-    """An order in ticks and lots, as the market sees it; its fields are those of a message."""
-
-    market: int
-    side: int
-    price: int = 0  # ticks
-    quantity: int = 0  # lots
-    action: int = LIMIT
-    life: int = GOOD_TILL_CANCELLED
-    flags: int = 0
-    order: int = 0  # handle of the order to cancel or replace
-    moment: float | None = None  # uniform that decides the arrival; drawn when None
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """The wish to cancel an order of one's own."""
-
-    order: OpenOrder
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """The wish to bring in quote from outside (positive) or to take it out (negative)."""
-
-    amount: float  # quote
-
-
-Wish = Order | ExactOrder | Cancel | Transfer
 
 
 def ticks_of(price: float, tick: float, side: int) -> int:
@@ -118,7 +74,7 @@ def lots_of(quantity: float, lot: float) -> int:
     return math.floor(quantity / lot + SLACK)
 
 
-def exact(world: World, wish: Order | ExactOrder | Cancel) -> ExactOrder:
+def exact(world: World, wish: Order | Stop | ExactOrder | Cancel) -> ExactOrder:
     """Order in ticks and lots.
 
     Raises
@@ -130,10 +86,13 @@ def exact(world: World, wish: Order | ExactOrder | Cancel) -> ExactOrder:
         _check_exact(world, wish)
         return wish
     if isinstance(wish, Cancel):
-        if not isinstance(wish.order, OpenOrder):
+        if not isinstance(wish.order, OpenOrder | OpenStop):
             raise AgentError(f"{wish} names no order; cancel one of self.open_orders")
         m = place_of(world.names.markets, wish.order.market, "market")
-        return ExactOrder(m, wish.order.side, action=CANCEL, order=wish.order.handle)
+        action = CANCEL if isinstance(wish.order, OpenOrder) else CANCEL_STOP
+        return ExactOrder(m, wish.order.side, action=action, order=wish.order.handle)
+    if isinstance(wish, Stop):
+        return _exact_stop(world, wish)
     _check(world, wish)
     m = world.names.markets.index(wish.market)
     market = world.state.ledger.markets[m]
@@ -148,6 +107,30 @@ def exact(world: World, wish: Order | ExactOrder | Cancel) -> ExactOrder:
         life=LIVES[wish.life],
         flags=POST_ONLY * wish.post_only | REDUCE_ONLY * wish.reduce_only,
         order=wish.replaces.handle if wish.replaces else 0,
+    )
+    _check_exact(world, order)
+    return order
+
+
+def _exact_stop(world: World, stop: Stop) -> ExactOrder:
+    """Message of a stop order; its trigger is rounded to the half tick, away from the price."""
+    whole = stop.quantity is None
+    _check(world, Order(stop.market, stop.side, 1.0 if whole else stop.quantity or 0.0, stop.price))
+    if not (_is_number(stop.trigger) and stop.trigger > 0):
+        raise AgentError(f"stop at {stop.trigger!r}: a trigger is a number above 0")
+    if whole and not stop.reduce_only:
+        raise AgentError("a stop for the whole position is reduce-only; give it a quantity")
+    m = world.names.markets.index(stop.market)
+    tick, lot = (float(world.state.ledger.markets[m][name]) for name in ("tick", "lot"))
+    lots = 0 if stop.quantity is None else lots_of(stop.quantity, lot)
+    order = ExactOrder(
+        market=m,
+        side=stop.side,
+        price=0 if stop.price is None else ticks_of(stop.price, tick, stop.side),
+        quantity=lots,
+        action=STOP_ORDER,
+        flags=REDUCE_ONLY * stop.reduce_only | ON_LAST * stop.on_last | RISING * stop.is_rising,
+        order=ticks_of(stop.trigger, tick / 2, -1 if stop.is_rising else 1),
     )
     _check_exact(world, order)
     return order
@@ -180,7 +163,10 @@ def _check_exact(world: World, order: ExactOrder) -> None:
         raise AgentError(f"order for market {order.market}: there are 0 to {len(markets) - 1}")
     if order.side not in (1, -1) or order.action not in ACTIONS or order.life not in LIVES.values():
         raise AgentError(f"{order} has a side, action or life that no message has")
-    if order.order < 0 or order.order & (SLOTS - 1) >= capacity:
+    if order.action == CANCEL_STOP:
+        capacity = len(world.state.stops.orders)
+    is_handle = order.action != STOP_ORDER
+    if order.order < 0 or (is_handle and order.order & (SLOTS - 1) >= capacity):
         raise AgentError(f"{order.order} is no handle of an order")
     market = markets[order.market]
     unit = int(market["half_unit"]) * max(int(market["mark"]), 2 * order.price, 1)
@@ -215,11 +201,12 @@ def write_orders(world: World, trader: "Trader", wishes: Iterable[Wish] | None) 
             world.state.crowd.requests[trader.row] += _units(world, wish)
             continue
         order = exact(world, wish)
-        if order.quantity < 1 and order.action != CANCEL:
+        is_whole = order.action == STOP_ORDER and getattr(wish, "quantity", 0) in (None, 0)
+        if order.quantity < 1 and order.action not in (CANCEL, CANCEL_STOP) and not is_whole:
             continue  # less than a lot
         uniform = moments.random() if order.moment is None else order.moment
         _write(world, trader, order, uniform, placed)
-        placed += order.action != CANCEL
+        placed += order.action not in (CANCEL, CANCEL_STOP)
         sent += 1
     return sent
 
@@ -258,5 +245,6 @@ def _write(world: World, trader: "Trader", order: ExactOrder, uniform: float, pl
         message[field] = getattr(order, field)
     message["account"] = trader.row
     message["author_class"] = trader.author_class
-    message["slot"] = 0 if order.action == CANCEL else trader.slot(placed)
+    is_cancel = order.action in (CANCEL, CANCEL_STOP)
+    message["slot"] = 0 if is_cancel else trader.slot(placed)
     message["arrival"] = arrival_of(uniform, trader.latency, float(clock["block_seconds"]))

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin.agents.columns import place_of
-from crossmargin.agents.orders import OpenOrder
+from crossmargin.agents.wishes import OpenOrder, OpenStop
+from crossmargin.model.state import RISING
 from crossmargin.model.trading import SLOTS
 from crossmargin.model.world import World
 
@@ -69,6 +70,26 @@ def open_orders(world: World, row: int) -> list[OpenOrder]:
                 price=_price(world, m, 2 * int(order["price"])),
                 quantity=int(order["quantity"]) * float(markets["lot"][m]),
                 handle=int(order["id"]) * SLOTS + int(slot),
+            )
+        )
+    return found
+
+
+def open_stops(world: World, row: int) -> list[OpenStop]:
+    """Stop orders of an account that wait, oldest first."""
+    stops = world.state.stops.orders
+    own = np.flatnonzero((stops["account"] == row) & (stops["id"] > 0))
+    found = []
+    for place in own[np.argsort(stops["id"][own])]:
+        stop = stops[place]
+        m = int(stop["market"])
+        found.append(
+            OpenStop(
+                market=world.names.markets[m],
+                side=int(stop["side"]),
+                trigger=_price(world, m, int(stop["trigger"])),
+                is_rising=bool(stop["flags"] & RISING),
+                handle=int(stop["id"]) * SLOTS + int(place),
             )
         )
     return found

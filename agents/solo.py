@@ -9,8 +9,9 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from crossmargin.agents.orders import AgentError, Wish, write_orders
+from crossmargin.agents.orders import AgentError, write_orders
 from crossmargin.agents.trader import Trader
+from crossmargin.agents.wishes import Wish
 from crossmargin.model.errors import CrossmarginError
 from crossmargin.model.kernel import kernel
 from crossmargin.model.world import World

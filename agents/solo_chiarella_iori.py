@@ -9,8 +9,8 @@ from statistics import NormalDist
 from typing import Any
 
 from crossmargin.agents import chiarella_iori
-from crossmargin.agents.orders import ExactOrder, Wish
 from crossmargin.agents.trader import Trader
+from crossmargin.agents.wishes import ExactOrder, Wish
 from crossmargin.model.parts import Numbers
 from crossmargin.model.state import CANCEL, LIMIT, MARGIN_CALL, REPLACE, SPOT
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from crossmargin.agents import leverage_targeters
-from crossmargin.agents.orders import ExactOrder, Wish
 from crossmargin.agents.trader import Trader
+from crossmargin.agents.wishes import ExactOrder, Wish
 from crossmargin.model.parts import Numbers
 from crossmargin.model.state import (
     IMMEDIATE_OR_CANCEL,

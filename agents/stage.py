@@ -134,6 +134,7 @@ def _state(n_agents: int, seed: int, behaviour: Any) -> State:
         messages=n_messages,
         window=256,
         steps_a_chunk=256,
+        stops=8 * n_agents + 1,
     )
     state = blank_state(sizes, seed, 1.0)
     _list_markets(state)

@@ -19,7 +19,7 @@ import numpy as np
 
 from crossmargin.agents import sight
 from crossmargin.agents.columns import column, money
-from crossmargin.agents.orders import Cancel, OpenOrder, Order, Transfer, Wish
+from crossmargin.agents.wishes import Cancel, OpenOrder, OpenStop, Order, Stop, Transfer, Wish
 from crossmargin.model.draws import DECIDE, generator
 from crossmargin.model.errors import StateError
 from crossmargin.model.parts import NoNumbers, Numbers, slots
@@ -110,6 +110,11 @@ class Trader(mesa.Agent):  # type: ignore[misc]
         """Most messages an agent sends in a step."""
         return 16 * max(1, n_markets)
 
+    @classmethod
+    def stops_needed(cls, numbers: Numbers, n_markets: int) -> int:
+        """Most stop orders of an agent that wait at a time; more of them are refused."""
+        return 4 * max(1, n_markets)
+
     def buy(self, market: str, quantity: float, price: float | None = None, **how: Any) -> Order:
         """Order to buy some base, at a limit or at once; `how` has further fields of `Order`."""
         return Order(market, 1, quantity, price, **how)
@@ -125,8 +130,20 @@ class Trader(mesa.Agent):  # type: ignore[misc]
         quantity = fraction * abs(held)
         return [Order(market, side, quantity, price, reduce_only=True)] if quantity > 0 else []
 
-    def cancel(self, order: OpenOrder) -> Cancel:
-        """Wish to cancel an order of one's own, one of `open_orders`."""
+    def stop_loss(self, market: str, trigger: float, **how: Any) -> list[Stop]:
+        """Order that closes the position once the price is as bad as this; `how` as in `Stop`."""
+        held = self.position(market)
+        side = -1 if held > 0 else 1
+        return [Stop(market, side, trigger, side > 0, **how)] if held else []
+
+    def take_profit(self, market: str, trigger: float, **how: Any) -> list[Stop]:
+        """Order that closes the position once the price is as good as this; `how` as in `Stop`."""
+        held = self.position(market)
+        side = -1 if held > 0 else 1
+        return [Stop(market, side, trigger, side < 0, **how)] if held else []
+
+    def cancel(self, order: OpenOrder | OpenStop) -> Cancel:
+        """Wish to cancel an order of one's own, one of `open_orders` or of `open_stops`."""
         return Cancel(order)
 
     def transfer(self, amount: float) -> Transfer:
@@ -215,6 +232,11 @@ class Trader(mesa.Agent):  # type: ignore[misc]
     def open_orders(self) -> list[OpenOrder]:
         """Its orders that rest in the books."""
         return sight.open_orders(self.world, self.row)
+
+    @property
+    def open_stops(self) -> list[OpenStop]:
+        """Its stop orders that wait for their price."""
+        return sight.open_stops(self.world, self.row)
 
     # What it sees -----------------------------------------------------------------------------
 

@@ -49,13 +49,17 @@ def write_report(run: "Run", path: str | Path) -> Path:
 
 def report_html(run: "Run") -> str:
     """Return the report of a run as one HTML page."""
-    parts = sections(run)
+    return whole_page(_title(run), _header(run), sections(run), _footer(run))
+
+
+def whole_page(title: str, header: str, parts: list[page.Section], footer: str) -> str:
+    """Return a page in the look of the reports; header and footer are HTML, the title is text."""
     return Template(_template("report.html")).substitute(
-        title=escape(f"{_title(run)} · crossmargin"),
+        title=escape(f"{title} · crossmargin"),
         style=_template("report.css"),
-        header=_header(run) + page.contents(parts),
+        header=header + page.contents(parts),
         sections="\n".join(map(page.section, parts)),
-        footer=_footer(run),
+        footer=footer,
         plotly=get_plotlyjs(),
         figures=_figures(parts),
         script=_template("report.js"),

@@ -72,6 +72,7 @@ def _recorded(recording: Recording, scenario: Scenario, seed: int) -> NDArray[np
 def _sizes(scenario: Scenario, blocks: list[Block], n_parts: int, prices: list[float]) -> Sizes:
     slots = sum(block.slots * block.count for block in blocks)
     messages = sum(block.messages * block.count for block in blocks)
+    stops = sum(block.stops * block.count for block in blocks)
     orders = max(4096, 2 * slots + 1024)
     if orders > SLOTS:
         raise ParameterError(
@@ -90,7 +91,8 @@ def _sizes(scenario: Scenario, blocks: list[Block], n_parts: int, prices: list[f
         orders=orders,
         pages=min(orders + 64, 4096 * len(scenario.market)),
         slots=max(1, slots),
-        messages=messages + 1024,
+        messages=messages + stops + 1024,
+        stops=max(1, stops),
         reports=max(1, sum(block.count for block in blocks if is_reporting(block))),
         window=WINDOW,
     )

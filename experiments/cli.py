@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from crossmargin.experiments.validation.cli import scorecard
 from crossmargin.model.errors import CrossmarginError, ParameterError
 
 app = typer.Typer(
@@ -27,6 +28,8 @@ app = typer.Typer(
 BAD_INPUT, DIFFERS, NEAR = 2, 1, 5
 #: Exit code after Ctrl-C, as shells have it.
 STOPPED = 130
+
+app.command()(scorecard)
 
 ScenarioArgument = Annotated[str, typer.Argument(help="Built-in name or TOML file.")]
 

@@ -59,10 +59,12 @@ def series(world: World) -> pd.DataFrame:
     for name in ("depth_bid", "depth_ask", "open_interest"):
         frame[name] = units.base(rows[name], m)
     frame["volume"] = units.base(_increments(rows["volume"], n), m)
+    frame["signed_volume"] = units.base(_increments(rows["signed_volume"], n), m)
     frame["trades"] = _increments(rows["trades"], n)
     frame["forced_volume"] = units.base(rows["forced_volume"], m)
     frame["funding_rate"] = rows["funding_rate"]
     frame["halted"] = rows["halted"] > 0
+    frame["unhedged"] = rows["unhedged"]
     return pd.DataFrame(frame)
 
 
@@ -86,8 +88,9 @@ def system(world: World) -> pd.DataFrame:
         frame[name] = rows[name] * units.quote
     for name in ("liquidatable", "bankrupt", "rounds"):
         frame[name] = rows[name]
-    for name in ("messages", "fills"):
+    for name in ("messages", "fills", "stops_triggered", "stops_cancelled"):
         frame[name] = _increments(rows[name], 1)
+    frame["stops"] = rows["stops"]
     for b in range(HEALTH_BINS):
         frame[f"health_{b}"] = rows["health"][:, b]
     return pd.DataFrame(frame)
@@ -177,12 +180,24 @@ def accounts(world: World, start: Array) -> pd.DataFrame:
     }
     for m, name in enumerate(world.names.markets):
         frame[f"position:{name}"] = ledger.lots[:, m] * units.lot[m]
+    for u, name in enumerate(world.names.underlyings):
+        frame[f"exposure:{name}"] = exposures(world, u)
     for a, name in enumerate(world.names.assets):
         frame[f"balance:{name}"] = ledger.balances[:, a] / 10.0 ** int(ledger.assets[a]["decimals"])
     gains = class_gains(world)
     for c, name in enumerate(CLASSES):
         frame[f"pnl:{name}"] = gains[:, c] * units.quote
     return pd.DataFrame(frame)
+
+
+def exposures(world: World, underlying: int) -> Floats:
+    """Net exposure of every account to an underlying, base: spot, perpetuals and what is outside.
+
+    That of a hedged trader is 0 until somebody closes one of its legs.
+    """
+    markets = world.state.ledger.markets
+    lots = world.state.ledger.lots + world.state.crowd.outside_lots
+    return np.asarray(lots @ np.where(markets["underlying"] == underlying, markets["lot"], 0.0))
 
 
 def class_gains(world: World) -> NDArray[np.int64]:

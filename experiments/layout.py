@@ -22,6 +22,7 @@ class Block:
     slots: int
     messages: int
     first_report: int
+    stops: int = 0
 
     @property
     def rows(self) -> slice:
@@ -63,9 +64,9 @@ def lay_out(scenario: Scenario, first: int) -> list[Block]:
         count = population.count * (max(1, len(markets)) if isolated else 1)
         slots = _places(behaviour, "slots_needed", len(markets))
         messages = _places(behaviour, "messages_needed", len(markets))
-        blocks.append(
-            Block(population, behaviour, markets, first, count, slot, slots, messages, report)
-        )
+        stops = _places(behaviour, "stops_needed", len(markets))
+        places = (slot, slots, messages, report, stops)
+        blocks.append(Block(population, behaviour, markets, first, count, *places))
         first += count
         slot += slots * count
         if behaviour.part is not None and behaviour.part.phase == "oracles":

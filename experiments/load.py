@@ -252,6 +252,7 @@ FAMILIES = {
     "venue.mark": (("marks",), "model.marks."),
     "venue.funding": (("marks",), "model.funding"),
     "venue.interest": (("marks",), "model.interest"),
+    "venue.stops": (("marks",), "model.stops"),
     "venue.queue": (("liquidation",), "model.liquidation.queue"),
     "venue.waterfall": (("liquidation",), "model.liquidation."),
     "shock.": (("scenario",), "model.shocks."),

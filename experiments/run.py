@@ -12,6 +12,8 @@ import pandas as pd
 
 from crossmargin.experiments import frames
 from crossmargin.experiments.build import build
+from crossmargin.experiments.frames import Floats
+from crossmargin.experiments.groups import groups_of, near_liquidation
 from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError, ScenarioError
@@ -40,6 +42,8 @@ class Run:
         Equity at step 0, quote units.
     wall : dict
         Seconds spent, by what.
+    near : (n_markets,) float64 or None
+        Base in positions near their liquidation at step 0; see `groups.near_liquidation`.
     """
 
     scenario: Scenario
@@ -48,6 +52,7 @@ class Run:
     world: World
     start: Array
     wall: dict[str, float] = field(default_factory=dict)
+    near: Floats | None = None
 
     @functools.cached_property
     def series(self) -> pd.DataFrame:
@@ -128,7 +133,9 @@ def summarise(run: Run) -> dict[str, Any]:
         "insurance_least": float(venue["min_fund"] * one),
         "adl_notional": float(venue["adl_notional"] * one),
         "socialised_loss": float(venue["socialised"] * one),
+        "stops_triggered": int(world.state.stops.desk["triggered"][0]),
         "markets": _market_summary(run),
+        "groups": groups_of(world, run.near),
         "residuals": world.residuals(),
     }
 
@@ -212,6 +219,7 @@ def simulate(
     seed = 0 if seed is None else checked_seed(seed)
     began = perf_counter()
     world, start = _started(found, seed)
+    near = near_liquidation(world)
     built = perf_counter()
     _ = world.program
     compiled = perf_counter()
@@ -221,7 +229,7 @@ def simulate(
         "compile": compiled - built,
         "run": perf_counter() - compiled,
     }
-    return Run(found, seed, found.run.steps, world, start, wall | _named(world.seconds))
+    return Run(found, seed, found.run.steps, world, start, wall | _named(world.seconds), near)
 
 
 def _started(scenario: Scenario, seed: int) -> tuple[World, Array]:

@@ -179,6 +179,7 @@ class Venue(Table):
     oracle: PartTable = Field(default_factory=lambda: {"kind": "aggregate"})
     funding: PartTable = Field(default_factory=lambda: {"kind": "funding"})
     interest: PartTable = Field(default_factory=lambda: {"kind": "interest"})
+    stops: PartTable = Field(default_factory=lambda: {"kind": "stops"})
     circuit_breaker: PartTable | None = None
     queue: PartTable = Field(default_factory=lambda: {"kind": "queue"})
     waterfall: tuple[PartTable, ...] = ()

@@ -45,7 +45,7 @@ def part_tables(scenario: Scenario) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for underlying in scenario.underlying:
         yield f"underlying.{underlying.name}.path", underlying.path
     venue = scenario.venue
-    for name in ("oracle", "circuit_breaker", "mark", "funding", "interest"):
+    for name in ("oracle", "circuit_breaker", "mark", "funding", "interest", "stops"):
         table = getattr(venue, name)
         if table is not None:
             yield f"venue.{name}", table
@@ -156,6 +156,18 @@ def _before_agents(scenario: Scenario) -> Iterator[Entry]:
     yield _tabled("venue.mark", venue.mark)
     yield _tabled("venue.funding", venue.funding)
     yield _tabled("venue.interest", venue.interest)
+    yield from _stops(scenario)
+
+
+def _stops(scenario: Scenario, **places: Any) -> Iterator[Entry]:
+    """The part that sends stop orders, where a population may place any."""
+    for population in scenario.population:
+        found = population_numbers(population)
+        home = found.solo or importlib.import_module(found.part.kernel.__module__)  # type: ignore[union-attr]
+        needed = getattr(home, "stops_needed", None)
+        if needed and needed(found.numbers, len(population.markets)) > 0:
+            yield _tabled("venue.stops", scenario.venue.stops, **places)
+            return
 
 
 def _margin(scenario: Scenario) -> Iterator[Entry]:
@@ -174,6 +186,7 @@ def _liquidation(scenario: Scenario) -> Iterator[Entry]:
     for i, table in enumerate(scenario.venue.waterfall):
         yield from _with_keepers(scenario, _tabled(f"venue.waterfall.{i}", table))
     yield _tabled("venue.mark", scenario.venue.mark, after_forced=True)
+    yield from _stops(scenario, after_forced=True)
     yield _plain("states", after_forced=True)
     for entry in _crowds(scenario, "decisions"):
         if _is_a(entry.part, "makers"):

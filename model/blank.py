@@ -20,12 +20,15 @@ from crossmargin.model.state import (
     PART,
     REFERENCE,
     REPORT,
+    STOP_DESK,
+    STOP_RECORD,
     TIER,
     VENUE,
     Crowd,
     Ledger,
     Outside,
     State,
+    Stops,
 )
 
 
@@ -47,6 +50,7 @@ class Sizes:
     reports: int = 1
     window: int = 1 << 10
     steps_a_chunk: int = 1 << 12
+    stops: int = 1
 
 
 def blank_crowd(sizes: Sizes) -> Crowd:
@@ -62,6 +66,13 @@ def blank_crowd(sizes: Sizes) -> Crowd:
         requests=np.zeros(sizes.accounts, np.int64),
         outside_lots=np.zeros((sizes.accounts, sizes.markets), np.int64),
     )
+
+
+def blank_stops(capacity: int) -> Stops:
+    """Room for stop orders, all free."""
+    stops = Stops(desk=np.zeros(1, STOP_DESK), orders=np.zeros(capacity, STOP_RECORD))
+    stops.desk["free"] = -1
+    return stops
 
 
 def blank_ledger(sizes: Sizes) -> Ledger:
@@ -109,4 +120,5 @@ def blank_state(sizes: Sizes, seed: int, block_seconds: float) -> State:
         work=np.zeros((4, sizes.accounts), np.int64),
         parts=parts,
         params=np.zeros((sizes.parts, N_PARAMETERS)),
+        stops=blank_stops(sizes.stops),
     )

@@ -150,6 +150,7 @@ def _record_trade(book, fill, order, message, lots):
     fill.quantity = lots
     ladder.last = order.price
     ladder.volume += lots
+    ladder.signed_volume += lots * np.int64(message.side)
     ladder.notional += lots * order.price
     ladder.trades += 1
 

@@ -26,7 +26,7 @@ ELEVEN = _WORD(11)
 UNIT = 1.0 / 9007199254740992.0
 
 #: What a draw is for. One purpose a decision: a new draw gets a number of its own.
-DECIDE, ARRIVE, REPORT, PATH, RANK, TOP_UP, BID = range(7)
+DECIDE, ARRIVE, REPORT, PATH, RANK, TOP_UP, BID, TRIGGER = range(8)
 
 
 def population_key(name: str) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 
 from crossmargin.model.bits import prefetch
 from crossmargin.model.kernel import kernel
-from crossmargin.model.state import CANCEL, INBOX_FULL
+from crossmargin.model.state import CANCEL, CANCEL_STOP, INBOX_FULL, STOP_ORDER
+from crossmargin.model.stop_orders import keep
 from crossmargin.model.trading import SLOTS, execute
 
 #: A block is this many moments long.
@@ -72,7 +73,7 @@ def look_ahead(book, ledger, log, crowd, place):
     prefetch(ledger.cost, row, market)
     prefetch(book.open_lots, row, market)
     prefetch(log.by_class, row, market)
-    if message.order > 0:
+    if message.order > 0 and message.action < STOP_ORDER:
         prefetch(book.orders, message.order & (SLOTS - 1), 0)
 
 
@@ -89,8 +90,11 @@ def matching(state, part, step):
             prefetch(crowd.inbox, np.int64(crowd.order[i + FAR]), 0)
             look_ahead(state.book, state.ledger, state.log, crowd, i + NEAR)
         message = crowd.inbox[crowd.order[i]]
-        handle = execute(state.book, state.ledger, state.log, message)
-        if message.slot > 0 and message.action != CANCEL:
+        if message.action >= STOP_ORDER:
+            handle = keep(state, message)
+        else:
+            handle = execute(state.book, state.ledger, state.log, message)
+        if message.slot > 0 and message.action not in (CANCEL, CANCEL_STOP):
             crowd.handles[message.slot - 1] = handle
     clock[0].n_inbox = 0
     return n

@@ -46,10 +46,12 @@ def record_market(state, part, step, m):
     row.depth_ask = depth_within(state.book, m, 1, np.int64(0.5 * ladder.mid * (1.0 + band)))
     row.open_interest = market.open_interest // 2
     row.volume = ladder.volume
+    row.signed_volume = ladder.signed_volume
     row.trades = ladder.trades
     row.forced_volume = state.log.forced_volume[m]
     row.funding_rate = market.funding_rate
     row.halted = 1 if market.halted_until > step else 0
+    row.unhedged = state.outside.references[market.underlying].unhedged
 
 
 @kernel
@@ -94,6 +96,10 @@ def record_system(state, part, step):
     row.rounds = state.clock[0].round
     row.messages = cursor.messages
     row.fills = cursor.fills
+    desk = state.stops.desk[0]
+    row.stops = desk.armed
+    row.stops_triggered = desk.triggered
+    row.stops_cancelled = desk.cancelled
     record_accounts(state, part, row)
     venue.min_fund = min(venue.min_fund, row.insurance)
 

@@ -15,29 +15,31 @@ Array = NDArray[Any]  # an array of records or of one number type
 # Orders ---------------------------------------------------------------------------------------
 
 #: What a message does.
-LIMIT, CANCEL, MARKET_ORDER, REPLACE = range(4)
+LIMIT, CANCEL, MARKET_ORDER, REPLACE, STOP_ORDER, CANCEL_STOP = range(6)
 #: How long a limit order lives: rests until cancelled, takes what it can, or all or nothing.
 GOOD_TILL_CANCELLED, IMMEDIATE_OR_CANCEL, FILL_OR_KILL = range(3)
-#: Flags of an order, as bits.
-POST_ONLY, REDUCE_ONLY, ALLOW_SELF_TRADE = 1, 2, 4
+#: Flags of an order, as bits. Of a stop order: triggered by the last price instead of the mark, and
+#: by a price at or above its trigger instead of at or below it.
+POST_ONLY, REDUCE_ONLY, ALLOW_SELF_TRADE, ON_LAST, RISING = 1, 2, 4, 8, 16
 #: What happens when an account would trade with itself.
 SELF_ALLOW, SELF_CANCEL_RESTING, SELF_CANCEL_TAKER = range(3)
-#: Author classes of a price displacement. Exogenous: a message that no population sent.
-EXOGENOUS, FORCED, REFILL, WITHDRAWAL, DISCRETIONARY, ARBITRAGE = range(6)
-CLASSES = ("exogenous", "forced", "refill", "withdrawal", "discretionary", "arbitrage")
+#: Author classes of a price displacement. Exogenous: a message that no population sent. Stop: an
+#: order that its owner wrote beforehand and the market sent when the price came there.
+EXOGENOUS, FORCED, REFILL, WITHDRAWAL, DISCRETIONARY, ARBITRAGE, STOP = range(7)
+CLASSES = ("exogenous", "forced", "refill", "withdrawal", "discretionary", "arbitrage", "stop")
 N_CLASSES = len(CLASSES)
 
 #: A message to a book. All further fields zero: a plain good-till-cancelled limit order.
 ORDER = np.dtype(
     [
-        ("action", "i1"),  # LIMIT, CANCEL, MARKET_ORDER or REPLACE
+        ("action", "i1"),  # LIMIT, CANCEL, MARKET_ORDER, REPLACE, STOP_ORDER or CANCEL_STOP
         ("side", "i1"),  # +1 buy, -1 sell
         ("life", "i1"),  # GOOD_TILL_CANCELLED, IMMEDIATE_OR_CANCEL, FILL_OR_KILL
         ("flags", "i1"),  # bits of POST_ONLY, REDUCE_ONLY, ALLOW_SELF_TRADE
         ("account", "i4"),  # row of the account
         ("price", "i8"),  # ticks
         ("quantity", "i8"),  # lots
-        ("order", "i8"),  # id of the order to cancel or replace
+        ("order", "i8"),  # order to cancel or replace; of a new stop its trigger, half ticks
         ("market", "i2"),  # row of the market
         ("author_class", "i2"),  # whose kind of message it is
         ("slot", "i4"),  # 1 + place in `handles` where the id of a resting order is written
@@ -87,6 +89,7 @@ LADDER = np.dtype(
         ("mid", "i8"),  # best bid + best ask, half ticks; kept while a side is empty
         ("last", "i8"),  # price of the last trade, ticks
         ("volume", "i8"),  # lots traded
+        ("signed_volume", "i8"),  # the same, bought by takers less sold by them
         ("notional", "i8"),  # tick-lots traded
         ("trades", "i8"),
         ("self_trade", "i8"),  # policy
@@ -134,6 +137,51 @@ class Book(NamedTuple):
     ladders: Array
     lots: Array
     open_lots: Array
+
+
+# Stop orders ------------------------------------------------------------------------------------
+
+#: A stop order, held apart from the books until its price comes; a free place has id 0.
+STOP_RECORD = np.dtype(
+    [
+        ("id", "i8"),
+        ("trigger", "i8"),  # half ticks
+        ("price", "i8"),  # limit of the order that it sends, ticks; 0 takes what it can at once
+        ("quantity", "i8"),  # lots; 0 the whole position
+        ("account", "i4"),
+        ("next", "i4"),  # next free place, -1
+        ("slot", "i4"),  # 1 + place in `handles` for its handle and that of the order it sends
+        ("market", "i2"),
+        ("side", "i1"),
+        ("flags", "i1"),  # bits of REDUCE_ONLY, ON_LAST, RISING
+    ],
+    align=True,
+)
+#: Free places and counters of the stop orders.
+STOP_DESK = np.dtype(
+    [
+        ("free", "i8"),  # first free place below `used`, -1
+        ("used", "i8"),  # places from here on were never used
+        ("armed", "i8"),  # now
+        ("placed", "i8"),  # so far, like the next two
+        ("triggered", "i8"),
+        ("cancelled", "i8"),  # by their owner, with their position, or in a liquidation
+    ],
+    align=True,
+)
+
+
+class Stops(NamedTuple):
+    """Stop orders of all markets, in one pool.
+
+    Attributes
+    ----------
+    desk : (1,) STOP_DESK
+    orders : (capacity,) STOP_RECORD
+    """
+
+    desk: Array
+    orders: Array
 
 
 # Ledger ---------------------------------------------------------------------------------------
@@ -301,7 +349,8 @@ class Ledger(NamedTuple):
     SHOCK,
     SEIZURE,
     KEEPER_TAKEOVER,
-) = range(15)
+    STOP_TRIGGERED,
+) = range(16)
 EVENTS = (
     "forced_order",
     "cancel_all",
@@ -318,6 +367,7 @@ EVENTS = (
     "shock",
     "seizure",
     "keeper",
+    "stop",
 )
 
 #: One row of the append-only log. A parent is the id of the event that caused this one, or -1.
@@ -394,10 +444,12 @@ MARKET_ROW = np.dtype(
         ("depth_ask", "i8"),
         ("open_interest", "i8"),
         ("volume", "i8"),
+        ("signed_volume", "i8"),
         ("trades", "i8"),
         ("forced_volume", "i8"),
         ("funding_rate", "f8"),
         ("halted", "i8"),
+        ("unhedged", "f8"),  # of the underlying, base
     ],
     align=True,
 )
@@ -418,6 +470,9 @@ SYSTEM_ROW = np.dtype(
         ("messages", "i8"),
         ("fills", "i8"),
         ("health", "i8", (HEALTH_BINS,)),  # accounts with positions by health
+        ("stops", "i8"),  # stop orders that wait for their price
+        ("stops_triggered", "i8"),
+        ("stops_cancelled", "i8"),
     ],
     align=True,
 )
@@ -541,6 +596,7 @@ REFERENCE = np.dtype(
         ("turbulence", "f8"),  # what scheduled shocks add to volatility, as a multiple of it
         ("frozen_until", "i8"),  # step until which the venue's oracle takes no report
         ("stale", "i8"),  # steps so far without enough fresh reports
+        ("unhedged", "f8"),  # base in this step by which legs of hedged traders differ, gross
     ],
     align=True,
 )
@@ -654,6 +710,7 @@ class State(NamedTuple):
     work : (4, n_accounts) int64, work space of the waterfall; nothing stays in it
     parts : (n_parts,) PART
     params : (n_parts, N_PARAMETERS) float64
+    stops : group, see there
     """
 
     clock: Array
@@ -666,3 +723,4 @@ class State(NamedTuple):
     work: Array
     parts: Array
     params: Array
+    stops: Stops

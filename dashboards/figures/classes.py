@@ -14,6 +14,7 @@ MEANING = {
     "withdrawal": "market makers withdrawing quotes",
     "discretionary": "traders' own orders",
     "arbitrage": "arbitrageurs following outside prices",
+    "stop": "stop orders that were triggered",
 }
 PREFIX = "pnl:"
 

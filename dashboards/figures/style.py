@@ -26,6 +26,7 @@ CLASS_COLOURS = {
     "withdrawal": PINK,
     "discretionary": BLUE,
     "arbitrage": ORANGE,
+    "stop": YELLOW,
 }
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 

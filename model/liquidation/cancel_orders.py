@@ -4,7 +4,7 @@ It frees no margin, but stops positions from growing while they are closed, and 
 where the account was the best price: that displacement is a forced one, with the account for
 author. One event for each account and market in which it had orders; quantity is the lots
 cancelled, bids less asks. The pool of orders is walked once a market, however many accounts are
-queued.
+queued. Their stop orders go too; those stand in no book and leave no event.
 
 Mango v4 cancels orders before it liquidates anything.
 """
@@ -16,6 +16,7 @@ from crossmargin.model.kernel import kernel
 from crossmargin.model.liquidation.episode import open_event
 from crossmargin.model.log import begin_trace, displaced_alone
 from crossmargin.model.state import CANCEL_ALL, FORCED
+from crossmargin.model.stop_orders import drop
 
 PHASE = "liquidation"
 #: Rows of the work space: place in the queue, and place of the account's event in the log.
@@ -71,8 +72,21 @@ def cancel_in(state, market, lots):
 
 
 @kernel
+def cancel_stops(state):
+    """Cancel the marked accounts' stop orders; returns how many."""
+    stops = state.stops
+    cancelled = 0
+    for place in range(stops.desk[0].used):
+        stop = stops.orders[place]
+        if stop.id != 0 and is_marked(state, stop.account):
+            drop(stops, place)
+            cancelled += 1
+    return cancelled
+
+
+@kernel
 def cancel_orders(state, part, step):
-    """Cancel the orders of all queued accounts; returns how many."""
+    """Cancel the orders and stop orders of all queued accounts; returns how many."""
     if state.clock[0].n_queue == 0:
         return 0
     cancelled = 0
@@ -80,7 +94,7 @@ def cancel_orders(state, part, step):
         lots = open_events(state, market)
         if lots > 0:
             cancelled += cancel_in(state, market, lots)
-    return cancelled
+    return cancelled + cancel_stops(state)
 
 
 KERNEL = cancel_orders

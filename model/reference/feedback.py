@@ -66,12 +66,13 @@ def begin_volatility(reference, per_year):
 
 @kernel
 def absorb(reference, numbers, seconds):
-    """Move lasting and passing push by the flow since the last block, and forget the flow."""
+    """Move lasting and passing push by the flow since the last block; forget what is of a block."""
     moved = numbers[F.elasticity] * reference.flow * reference.price / numbers[F.daily_volume]
     reference.lasting += numbers[F.permanent] * moved
     reference.passing *= 0.5 ** (seconds / numbers[F.half_life])
     reference.passing += (1.0 - numbers[F.permanent]) * moved
     reference.flow = 0.0
+    reference.unhedged = 0.0
 
 
 @kernel

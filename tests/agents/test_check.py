@@ -11,9 +11,10 @@ import pytest
 
 from crossmargin import Trader, check_agent
 from crossmargin.agents import chiarella_iori
-from crossmargin.agents.orders import AgentError, ExactOrder
+from crossmargin.agents.orders import AgentError
 from crossmargin.agents.solo_chiarella_iori import SoloChiarellaIori
 from crossmargin.agents.solo_leverage_targeter import SoloLeverageTargeter
+from crossmargin.agents.wishes import ExactOrder
 from crossmargin.model.kernel import kernel
 from crossmargin.model.state import FORCED
 from tests.repository import ROOT

@@ -8,19 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmargin.agents.orders import (
-    AgentError,
-    ExactOrder,
-    Order,
-    Transfer,
-    arrival_of,
-    lots_of,
-    ticks_of,
-    write_orders,
-)
+from crossmargin.agents.orders import AgentError, arrival_of, lots_of, ticks_of, write_orders
 from crossmargin.agents.solo import SoloPart, adopt
 from crossmargin.agents.stage import BEHAVIOUR, FIRST, MAKERS, Stage
 from crossmargin.agents.trader import Trader
+from crossmargin.agents.wishes import ExactOrder, Order, Transfer
 from crossmargin.model.draws import DECIDE, uniforms
 from crossmargin.model.errors import ParameterError, StateError
 from crossmargin.model.inbox import arrival

@@ -13,6 +13,7 @@ from crossmargin.experiments import store
 from crossmargin.experiments.build import build
 from crossmargin.experiments.load import load_scenario, scenario_names
 from crossmargin.experiments.run import TABLES, Run, simulate
+from crossmargin.model.state import CLASSES
 
 #: Blocks of the quick runs: enough for trading, shocks and first liquidations.
 STEPS = 260
@@ -110,7 +111,7 @@ def test_class_gains_of_perpetuals_sum_to_zero(crash: Run) -> None:
     total = log.by_class + ledger.lots[:, :, None] * log.shift[None]
     perpetual = ledger.markets["kind"] == 1
     assert (total[:, perpetual].sum(axis=0) == 0).all()
-    assert class_gains(crash.world).shape == (len(ledger.accounts), 6)
+    assert class_gains(crash.world).shape == (len(ledger.accounts), len(CLASSES))
 
 
 def test_a_saved_run_is_complete_and_reproduces(crash: Run, tmp_path: Path) -> None:

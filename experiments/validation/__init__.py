@@ -1,0 +1,1 @@
+"""Validation: does a simulated market behave like one, and do its crashes like recorded ones."""
