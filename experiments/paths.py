@@ -67,6 +67,47 @@ def load_path(file: str | Path, window: Window, seed: int = 0) -> Floats:
     return _from_candles(table, Path(file), window, seed)
 
 
+def recorded_prices(
+    file: str | Path, column: str = "close", start: str | None = None, end: str | None = None
+) -> Floats:
+    """Prices of one column of a CSV between two moments, quote per base.
+
+    Parameters
+    ----------
+    file : str or Path
+    column : str
+        `close` or another price of a candle, or `price`.
+    start, end : str, optional
+        ISO 8601; from the first up to, and without, the second; the whole file by default.
+
+    Returns
+    -------
+    (n,) float64
+
+    Raises
+    ------
+    ScenarioError
+        With file, line and column, as in `load_path`; also when rows are left out between two.
+    """
+    path = Path(file)
+    table = _read(path)
+    if column not in table.columns:
+        raise ScenarioError(f"{path}, line 1: no column {column}; found {', '.join(table.columns)}")
+    moments = _moments(table, path)
+    bounds = [
+        default if moment is None else _seconds(moment, path, key)
+        for moment, key, default in ((start, "start", -np.inf), (end, "end", np.inf))
+    ]
+    rows = slice(*(int(row) for row in np.searchsorted(moments, bounds)))
+    if rows.stop - rows.start < 2:
+        raise ScenarioError(
+            f"{path}: holds {max(0, rows.stop - rows.start)} prices from {start or 'its start'} to "
+            f"{end or 'its end'}; it runs from {_name(moments[0])} to {_name(moments[-1])}"
+        )
+    _check_gaps(moments[rows], _length(moments, path), path, rows.start)
+    return _values(table, column, path, rows)
+
+
 # Reading --------------------------------------------------------------------------------------
 
 

@@ -178,9 +178,13 @@ class Position(Table):
         1.0,
         description="Notional over wealth; at most what the first margin tier allows.",
         validate_default=True,
+        json_schema_extra={"unit": "multiple of wealth"},
     )
     entry: Distribution = Field(
-        1.0, description="Entry price over the first price.", validate_default=True
+        1.0,
+        description="Entry price over the first price.",
+        validate_default=True,
+        json_schema_extra={"unit": "multiple of the first price"},
     )
 
 
@@ -192,7 +196,10 @@ class Population(Table):
     count: int = quantity(..., "agents", "How many.", ge=1, le=10_000_000)
     markets: tuple[Name, ...] = ()
     wealth: Distribution = Field(
-        0.0, description="Equity at the start, quote.", validate_default=True
+        0.0,
+        description="Equity at the start.",
+        validate_default=True,
+        json_schema_extra={"unit": "quote"},
     )
     collateral: dict[Name, float] = Field(
         default_factory=dict, description="Share of wealth held in an asset; the rest is quote."

@@ -1,0 +1,1 @@
+"""Calibration by simulated moments: which parameters make a model look like what was recorded."""
