@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from crossmargin.model.draws import DECIDE, uniforms
+from crossmargin.model.draws import DECIDE, exponential, uniforms
 from crossmargin.model.inbox import next_message
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
@@ -23,9 +23,16 @@ def draws_of(state, row, step):
 
 
 @kernel
-def activity(rate, seconds):
-    """Probability that an agent acts at least once in a block, its rate being per second."""
-    return 1.0 - math.exp(-rate * seconds)
+def wait(uniform, rate, seconds):
+    """Blocks from one action of an agent to the next, 1 or more, its rate being per second.
+
+    A Poisson process looked at once a block: each block is an active one with probability
+    1 - exp(-rate x seconds), whatever went before, so behaviour does not depend on its length.
+    """
+    mean = rate * seconds
+    if uniform < mean * (1.0 - uniform):  # -log(1 - u) <= u / (1 - u): no logarithm is needed
+        return 1.0
+    return 1.0 + np.floor(exponential(uniform) / mean) if mean > 0.0 else np.inf
 
 
 @kernel
@@ -102,8 +109,7 @@ def own_message(state, row, market, side):
 @kernel
 def tick_of(half_price, side):
     """Tick at or inside a price in half ticks: buys round down, sells up."""
-    ticks = 0.5 * half_price
-    return np.int64(math.floor(ticks)) if side > 0 else np.int64(math.ceil(ticks))
+    return side * np.int64(math.floor(side * 0.5 * half_price))
 
 
 @kernel

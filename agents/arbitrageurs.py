@@ -18,7 +18,6 @@ from typing import NamedTuple
 import numpy as np
 
 from crossmargin.agents.quoting import (
-    acts_on,
     order_margin,
     unused_margin,
     whole_units,
@@ -29,6 +28,7 @@ from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE
+from crossmargin.model.markets import acts_on
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.state import (
     ARBITRAGE,
@@ -137,7 +137,7 @@ def begin(state, part, row):
         memory[START] = equity
         memory[CASH] = state.params[part, P.outside_capital] * equity
         for m in range(state.ledger.markets.shape[0]):
-            if acts_on(state.parts[part], m):
+            if acts_on(state, part, m):
                 state.crowd.outside_lots[row, m] = -state.ledger.lots[row, m]
                 memory[CASH] += state.ledger.lots[row, m] * lot_value(state, m)
     return memory[START] > 0.0
@@ -149,7 +149,7 @@ def hedge(state, part, row):
     outside = state.crowd.outside_lots
     for m in range(state.ledger.markets.shape[0]):
         change = state.ledger.lots[row, m] + outside[row, m]
-        if change == 0 or not acts_on(state.parts[part], m):
+        if change == 0 or not acts_on(state, part, m):
             continue
         market = state.ledger.markets[m]
         state.outside.references[market.underlying].flow -= change * market.lot
@@ -271,7 +271,7 @@ def act(state, part, row, step):
     free = state.params[part, P.margin_use] * max(0, unused_margin(account))
     sent = 0
     for m in range(state.ledger.markets.shape[0]):
-        if not acts_on(state.parts[part], m) or state.ledger.markets[m].halted_until > step:
+        if not acts_on(state, part, m) or state.ledger.markets[m].halted_until > step:
             continue
         offer, taken = trade_market(state, part, row, m, free)
         free -= taken

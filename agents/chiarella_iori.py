@@ -29,7 +29,6 @@ import math
 import numpy as np
 
 from crossmargin.agents.acting import (
-    activity,
     draws_of,
     market_at,
     mid_of,
@@ -37,14 +36,16 @@ from crossmargin.agents.acting import (
     own_message,
     room_for,
     tick_of,
+    wait,
 )
-from crossmargin.model.draws import normal
+from crossmargin.model.bits import prefetch
+from crossmargin.model.draws import DECIDE, normal, uniforms
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.state import CANCEL, MARGIN_CALL, REPLACE
-from crossmargin.model.trading import is_live
+from crossmargin.model.trading import SLOTS, is_live
 from crossmargin.model.traits import Distribution, trait
 
 
@@ -124,8 +125,11 @@ class Traits(Numbers):
 
 P, T = slots(Parameters), slots(Traits)
 
-#: Place in an agent's memory: step at which its order is too old, 0 when there is none.
-EXPIRY = 0
+#: Places in an agent's memory: step at which its order is too old, and step in which it acts next;
+#: 0 when there is none.
+EXPIRY, NEXT = 0, 1
+#: How many agents ahead the rows of those who will act are asked for.
+AHEAD = 16
 
 
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
@@ -212,7 +216,7 @@ def cancel_old(state, part, row, moment):
     handle = state.crowd.handles[p.first_slot + (row - p.first) * p.slots]
     if not is_live(state.book, handle, row):
         return 0
-    order = state.book.orders[handle & ((1 << 24) - 1)]
+    order = state.book.orders[handle & (SLOTS - 1)]
     message = own_message(state, row, order.market, 1 if order.side == 0 else -1)
     message.action = CANCEL
     message.order = handle
@@ -221,13 +225,13 @@ def cancel_old(state, part, row, moment):
 
 
 @kernel
-def chosen_market(state, part, row, uniform):
-    """Market in which an agent trades now, or -1 when it may not."""
+def chosen_market(state, part, row, place):
+    """Market in which an agent trades now, one of its own by place, or -1 when it may not."""
     account, p = state.ledger.accounts[row], state.parts[part]
     n = state.ledger.markets.shape[0]
     market = np.int64(account.only_market)
     if market < 0:
-        market = market_at(p.markets, n, np.int64(uniform * n_markets_of(p.markets, n)))
+        market = market_at(p.markets, n, place)
     if account.state > MARGIN_CALL or market < 0:
         return -1
     m = state.ledger.markets[market]
@@ -235,28 +239,65 @@ def chosen_market(state, part, row, uniform):
 
 
 @kernel
+def is_active(state, row, step):
+    """Tell whether an agent acts in this block; the first time, draw when it begins."""
+    memory = state.crowd.memory[row]
+    if memory[NEXT] == 0.0:
+        seed, key = state.clock[0].seed, state.ledger.accounts[row].key
+        first = uniforms(seed, key, DECIDE, step, 1)[0]
+        rate = state.crowd.traits[row, T.rate]
+        memory[NEXT] = step - 1 + wait(first, rate, state.clock[0].block_seconds)
+    return memory[NEXT] <= step
+
+
+@kernel
+def trade(state, part, row, four):
+    """Let an active agent choose a market, its order and when to act again; returns messages.
+
+    The draw that chooses the market has its fraction left over for the wait.
+    """
+    clock = state.clock[0]
+    place = four[0] * n_markets_of(state.parts[part].markets, state.ledger.markets.shape[0])
+    whole = np.int64(place)
+    pause = wait(place - whole, state.crowd.traits[row, T.rate], clock.block_seconds)
+    state.crowd.memory[row, NEXT] = clock.step + pause
+    market = chosen_market(state, part, row, whole)
+    return place_order(state, part, row, market, four) if market >= 0 else 0
+
+
+@kernel
 def act(state, part, row, step):
     """Let one agent decide; returns the number of messages."""
-    due = state.crowd.traits[row, T.rate] * state.clock[0].block_seconds
+    awake = is_active(state, row, step)
+    if not awake and not 0.0 < state.crowd.memory[row, EXPIRY] <= step:
+        return 0
     four = draws_of(state, row, step)
-    sent = 0
-    if four[0] < due:  # the probability is smaller still: most agents are done without an exp
-        chance = activity(state.crowd.traits[row, T.rate], state.clock[0].block_seconds)
-        if four[0] < chance:
-            market = chosen_market(state, part, row, four[0] / chance)
-            sent = place_order(state, part, row, market, four) if market >= 0 else 0
-    expiry = state.crowd.memory[row, EXPIRY]
-    if sent == 0 and 0.0 < expiry <= step:
+    sent = trade(state, part, row, four) if awake else 0
+    if sent == 0 and 0.0 < state.crowd.memory[row, EXPIRY] <= step:
         return cancel_old(state, part, row, four[3])
     return sent
+
+
+@kernel
+def look_ahead(state, part, row):
+    """Ask for what an agent that is about to act will read."""
+    p = state.parts[part]
+    prefetch(state.crowd.traits, row, 0)
+    prefetch(state.crowd.handles, np.int64(p.first_slot + (row - p.first) * p.slots), 0)
+    prefetch(state.ledger.accounts, row, 0)
+    prefetch(state.ledger.lots, row, 0)
+    prefetch(state.book.open_lots, row, 0)
 
 
 @kernel
 def decide(state, part, step):
     """Let every agent of the population decide; returns the number of messages."""
     first = state.parts[part].first
+    last = first + state.parts[part].count
     sent = 0
-    for row in range(first, first + state.parts[part].count):
+    for row in range(first, last):
+        if row + AHEAD < last and state.crowd.memory[row + AHEAD, NEXT] <= step:
+            look_ahead(state, part, row + AHEAD)
         sent += act(state, part, row, step)
     return sent
 

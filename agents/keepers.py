@@ -15,11 +15,12 @@ spot market too, so that a keeper's own collateral should be quote.
 import math
 
 from crossmargin.agents.acting import mid_of, take_at_once
-from crossmargin.agents.quoting import acts_on, unused_margin, whole_units
+from crossmargin.agents.quoting import unused_margin, whole_units
 from crossmargin.model.draws import ARRIVE, uniforms
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
+from crossmargin.model.markets import acts_on
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.state import DISCRETIONARY, MARGIN_CALL, REDUCE_ONLY
 from crossmargin.model.traits import Distribution, trait
@@ -93,7 +94,7 @@ def inventory(state, part, row):
     """Notional that a keeper holds in its markets at the mark, quote units."""
     total = 0
     for m in range(state.ledger.markets.shape[0]):
-        if acts_on(state.parts[part], m):
+        if acts_on(state, part, m):
             market = state.ledger.markets[m]
             total += abs(state.ledger.lots[row, m]) * market.mark * market.half_unit
     return total
@@ -104,7 +105,7 @@ def worst_volatility(state, part):
     """Largest volatility of the part's markets, per root second."""
     worst = 0.0
     for m in range(state.ledger.markets.shape[0]):
-        if acts_on(state.parts[part], m):
+        if acts_on(state, part, m):
             underlying = state.ledger.markets[m].underlying
             worst = max(worst, state.outside.references[underlying].volatility)
     return worst
@@ -149,7 +150,7 @@ def unwind(state, part, row, step):
     clock, key = state.clock[0], state.ledger.accounts[row].key
     sent = 0
     for m in range(state.ledger.markets.shape[0]):
-        if not acts_on(state.parts[part], m) or state.ledger.markets[m].halted_until > step:
+        if not acts_on(state, part, m) or state.ledger.markets[m].halted_until > step:
             continue
         lots = slice_lots(state, part, row, m)
         if lots == 0:

@@ -3,8 +3,6 @@
 import math
 
 from crossmargin.agents.quoting import (
-    YEAR,
-    acts_on,
     fair_half,
     optimal_spread,
     order_margin,
@@ -15,6 +13,7 @@ from crossmargin.agents.quoting import (
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.margin.numbers import health
+from crossmargin.model.markets import YEAR, acts_on
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.traits import Distribution, trait
 
@@ -136,7 +135,7 @@ def capital_share(state, part, row):
     full = full_units(state, part, row)
     needed = 0.0
     for m in range(state.ledger.markets.shape[0]):
-        if acts_on(state.parts[part], m):
+        if acts_on(state, part, m):
             needed += order_margin(state.ledger, m, to_units(full))
     free = state.params[part, P.capital_share] * unordered_margin(state.ledger, row)
     if is_low(state, part, row):
@@ -151,7 +150,7 @@ def strain(state, part, row):
     """Largest inventory over limit, and largest volatility over calm, of a maker's markets."""
     inventory, sigma = 0.0, 0.0
     for m in range(state.ledger.markets.shape[0]):
-        if acts_on(state.parts[part], m):
+        if acts_on(state, part, m):
             inventory = max(inventory, abs(inventory_pressure(state, part, row, m)))
             sigma = max(sigma, volatility(state, part, m))
     return inventory, sigma * math.sqrt(YEAR) / state.params[part, P.calm_volatility]

@@ -38,11 +38,12 @@ from crossmargin.agents.maker_numbers import (
     strain,
     volatility,
 )
-from crossmargin.agents.quoting import Wanted, acts_on, fair_half, renew
+from crossmargin.agents.quoting import Wanted, fair_half, renew
 from crossmargin.model.draws import ARRIVE, uniforms
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
+from crossmargin.model.markets import acts_on
 from crossmargin.model.state import MARGIN_CALL, POST_ONLY, REFILL, SPOT
 from crossmargin.model.trading import SLOTS as HANDLE_SLOTS
 from crossmargin.model.trading import is_live
@@ -230,7 +231,7 @@ def quote(state, part, row, moment, step):
     place = first + (row - state.parts[part].first) * state.parts[part].slots
     sent = 0
     for m in range(state.ledger.markets.shape[0]):
-        if not acts_on(state.parts[part], m):
+        if not acts_on(state, part, m):
             continue
         reservation, half_spread, pressure = plan_of(state, part, row, m, place)
         if reservation > 0.0 and state.ledger.markets[m].halted_until <= step:
@@ -247,7 +248,7 @@ def begin(state, part, row):
         return
     state.crowd.memory[row, BEGUN] = 1.0
     for m in range(state.ledger.markets.shape[0]):
-        if acts_on(state.parts[part], m) and state.ledger.markets[m].kind == SPOT:
+        if acts_on(state, part, m) and state.ledger.markets[m].kind == SPOT:
             state.crowd.outside_lots[row, m] = -state.ledger.lots[row, m]
 
 

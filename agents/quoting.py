@@ -25,9 +25,6 @@ from crossmargin.model.margin.numbers import initial_requirement
 from crossmargin.model.state import CANCEL, REPLACE, SPOT
 from crossmargin.model.trading import SLOTS, is_live
 
-#: Seconds of a year of a market that never closes.
-YEAR = 365.0 * 86400.0
-
 
 class Wanted(NamedTuple):
     """One order that should rest."""
@@ -55,12 +52,6 @@ def optimal_spread(gamma, variance, k):
 def reservation_shift(inventory, gamma, variance):
     """Distance of the reservation price from the fair price, in the unit of the price."""
     return -inventory * gamma * variance
-
-
-@kernel
-def acts_on(part, market):
-    """Tell whether a part acts on a market."""
-    return (part.markets >> market) & 1 != 0
 
 
 @kernel

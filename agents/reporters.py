@@ -13,9 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from crossmargin.agents.quoting import acts_on
 from crossmargin.model.draws import REPORT, normal, uniforms
 from crossmargin.model.kernel import kernel
+from crossmargin.model.markets import acts_on
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.traits import Distribution, trait
 
@@ -77,7 +77,7 @@ def source_row(state, part, underlying):
     if state.params[part, P.source] == REFERENCE:
         return np.int64(underlying)
     market = 0
-    while market < state.ledger.markets.shape[0] - 1 and not acts_on(state.parts[part], market):
+    while market < state.ledger.markets.shape[0] - 1 and not acts_on(state, part, market):
         market += 1
     return state.outside.references.shape[0] + market
 

@@ -28,6 +28,7 @@ class SoloChiarellaIori(Trader):
         """Take the latency of the population; no order lives yet."""
         self.latency = self.numbers.latency
         self.expiry = 0.0
+        self.next_action = 0.0
 
     @classmethod
     def slots_needed(cls, numbers: Numbers, n_markets: int) -> int:
@@ -41,25 +42,39 @@ class SoloChiarellaIori(Trader):
 
     def decide(self, market: Any) -> list[Wish]:
         """One order when active, a cancel when its order has become too old."""
-        when, noise, margin, moment = self.rng.random(4).tolist()
-        block_seconds = float(self.world.state.clock["block_seconds"][0])
-        chance = 1.0 - math.exp(-self.traits.rate * block_seconds)
+        choice, noise, margin, moment, first = self.rng.random(5).tolist()
+        if self.next_action == 0.0:
+            self.next_action = self.block - 1 + self._wait(first)
         order = None
-        if when < chance:
-            m = self._market(when / chance)
+        if self.next_action <= self.block:
+            place = choice * len(self._mine)
+            self.next_action = self.block + self._wait(place - int(place))
+            m = self._market(int(place))
             epsilon = NormalDist().inv_cdf(noise + HALF_STEP)
             order = self._order(m, epsilon, margin, moment) if m >= 0 else None
         if order is None and 0.0 < self.expiry <= self.block:
             order = self._cancel_old(moment)
         return [order] if order else []
 
-    def _market(self, uniform: float) -> int:
+    def _wait(self, uniform: float) -> float:
+        """Blocks until the next action: exponential time, whole blocks of it, and one."""
+        mean = self.traits.rate * float(self.world.state.clock["block_seconds"][0])
+        if uniform < mean * (1.0 - uniform):
+            return 1.0
+        return 1.0 + float(-math.log1p(-uniform) / mean // 1.0) if mean > 0.0 else math.inf
+
+    @property
+    def _mine(self) -> list[int]:
         state = self.world.state
-        account, mask = state.ledger.accounts[self.row], int(state.parts["markets"][self.place])
-        mine = [m for m in range(len(state.ledger.markets)) if mask >> m & 1]
+        mask = int(state.parts["markets"][self.place])
+        return [m for m in range(len(state.ledger.markets)) if mask >> m & 1]
+
+    def _market(self, place: int) -> int:
+        state, mine = self.world.state, self._mine
+        account = state.ledger.accounts[self.row]
         m = int(account["only_market"])
         if m < 0 and mine:
-            m = mine[int(uniform * len(mine))]
+            m = mine[place]
         if m < 0 or account["state"] > MARGIN_CALL:
             return -1
         row = state.ledger.markets[m]

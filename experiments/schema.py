@@ -6,8 +6,16 @@ Tables with a `kind` are parts: the other keys are the numbers of that part (see
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from crossmargin.model.parts import number_only
 from crossmargin.model.state import SYSTEM_ROWS
 from crossmargin.model.traits import Distribution
 
@@ -29,6 +37,11 @@ class Table(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: Any, info: ValidationInfo) -> Any:
+        return number_only(cls, value, info)
+
 
 class RunTable(Table):
     """How long to run and how finely."""
@@ -49,6 +62,12 @@ class Asset(Table):
     maintenance_weight: float = quantity(
         1.0, "fraction", "Value that counts against liquidation.", ge=0, le=1
     )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.maintenance_weight < self.initial_weight:
+            raise ValueError("maintenance_weight is below initial_weight")
+        return self
 
 
 class Recording(Table):
@@ -215,6 +234,8 @@ class Population(Table):
             raise ValueError(f"the name {self.name!r} is that of a row of the venue")
         if self.position is not None and not self.markets:
             raise ValueError("a position needs markets to hold it in")
+        if len(set(self.markets)) < len(self.markets):
+            raise ValueError("markets: one stands twice")
         if not all(share >= 0 for share in self.collateral.values()):
             raise ValueError("a share of collateral is negative")
         if sum(self.collateral.values()) > 1 + 1e-9:

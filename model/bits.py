@@ -39,26 +39,28 @@ def high_product(typing, left, right):
 
 
 @intrinsic
-def prefetch(typing, array, row):
-    """Ask for the memory of a row of an array before it is used; a row of any number is harmless.
+def prefetch(typing, array, row, column):
+    """Ask for the memory of a place in an array before it is used; any number is harmless.
+
+    Of an array with one axis the column does not matter.
 
     Where rows are visited in no order, waiting for memory is most of the work.
     """
 
     def codegen(context, builder, signature, args):
         arrays = context.make_array(signature.args[0])(context, builder, args[0])
-        stride = builder.extract_value(arrays.strides, 0)
         word = ir.IntType(32)
-        place = builder.add(
-            builder.ptrtoint(arrays.data, stride.type), builder.mul(args[1], stride)
-        )
+        place = builder.ptrtoint(arrays.data, args[1].type)
+        for axis in range(min(2, signature.args[0].ndim)):
+            stride = builder.extract_value(arrays.strides, axis)
+            place = builder.add(place, builder.mul(args[1 + axis], stride))
         pointer = builder.inttoptr(place, cgutils.voidptr_t)
         kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, word, word, word])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
         builder.call(function, [pointer, word(1), word(3), word(1)])
         return context.get_dummy_value()
 
-    return types.void(array, types.int64), codegen
+    return types.void(array, types.int64, types.int64), codegen
 
 
 @intrinsic

@@ -1,16 +1,18 @@
 """First compilation: what is missing from the cache, said aloud and shared by two processes."""
 
+import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from crossmargin.model.blank import Sizes, blank_state
 from crossmargin.model.code_cache import cache_folder
 from crossmargin.model.kernel import entry_of
-from crossmargin.model.parts import Part, address_of, find_part
+from crossmargin.model.parts import Part, addresses_of, find_part
 
 #: Fewer parts than this are not worth a second process.
 FEWEST = 6
@@ -34,8 +36,22 @@ def missing_parts(parts: Iterable[Part]) -> list[Part]:
 def compile_parts(names: Iterable[str]) -> None:
     """Compile parts into the cache; which numbers a state holds does not matter to their code."""
     state = blank_state(Sizes(accounts=8, assets=1, markets=1), 0, 1.0)
-    for name in names:
-        address_of(find_part(name).kernel, state)
+    with rare_collection():
+        addresses_of([find_part(name).kernel for name in names], state)
+
+
+@contextmanager
+def rare_collection() -> Iterator[None]:
+    """Look for cycles of garbage less often: a compiler keeps nearly all of what it makes.
+
+    A fifth of the time of compilation, for a tenth more memory.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, 50, 1000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def warm(parts: Iterable[Part], say: Callable[[str], None]) -> None:

@@ -62,17 +62,18 @@ def sort_by_arrival(crowd, n, starts):
 
 
 @kernel
-def look_ahead(book, ledger, crowd, place):
+def look_ahead(book, ledger, log, crowd, place):
     """Ask for what the message at a place in the order of arrival will touch."""
     message = crowd.inbox[crowd.order[place]]
-    row = np.int64(message.account)
-    prefetch(ledger.accounts, row)
-    prefetch(ledger.balances, row)
-    prefetch(ledger.lots, row)
-    prefetch(ledger.cost, row)
-    prefetch(book.open_lots, row)
+    row, market = np.int64(message.account), np.int64(message.market)
+    prefetch(ledger.accounts, row, 0)
+    prefetch(ledger.balances, row, 0)
+    prefetch(ledger.lots, row, market)
+    prefetch(ledger.cost, row, market)
+    prefetch(book.open_lots, row, market)
+    prefetch(log.by_class, row, market)
     if message.order > 0:
-        prefetch(book.orders, message.order & (SLOTS - 1))
+        prefetch(book.orders, message.order & (SLOTS - 1), 0)
 
 
 @kernel
@@ -85,8 +86,8 @@ def matching(state, part, step):
     sort_by_arrival(crowd, n, crowd.starts)
     for i in range(n):
         if i + FAR < n:
-            prefetch(crowd.inbox, np.int64(crowd.order[i + FAR]))
-            look_ahead(state.book, state.ledger, crowd, i + NEAR)
+            prefetch(crowd.inbox, np.int64(crowd.order[i + FAR]), 0)
+            look_ahead(state.book, state.ledger, state.log, crowd, i + NEAR)
         message = crowd.inbox[crowd.order[i]]
         handle = execute(state.book, state.ledger, state.log, message)
         if message.slot > 0 and message.action != CANCEL:

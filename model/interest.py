@@ -12,11 +12,10 @@ import numpy as np
 from crossmargin.model.integers import muldiv_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, transfer
-from crossmargin.model.markets import steps_of
+from crossmargin.model.markets import YEAR, steps_of
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.state import CLOSED, LENDERS
 
-YEAR = 365 * 86400.0
 #: The rate of an interval becomes a whole number of this part before it meets money.
 RATE = 10**15
 

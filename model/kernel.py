@@ -14,13 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import njit, types
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import register_pass
 from numba.core.registry import CPUDispatcher
-from numba.core.typed_passes import NativeLowering
 
 from crossmargin.model.code_cache import keep
+from crossmargin.model.lowering import EntryCompiler, InnerCompiler
 
 FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
@@ -56,67 +53,6 @@ class _Inner(_Kernel):
         raise TypeError(f"kernel {self.__name__} has no Python face: call from_python(kernel)")
 
 
-class _WithoutAddresses:
-    """Code generator for functions that have no machine code and so no environment to set."""
-
-    def __init__(self, codegen: Any) -> None:
-        self._codegen = codegen
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._codegen, name)
-
-    def set_env(self, name: str, environment: Any) -> None:
-        """Do nothing."""
-
-
-class _InnerLibrary(JITCodeLibrary):  # type: ignore[misc]
-    """Intermediate code that is linked into its callers and never becomes machine code."""
-
-    @property
-    def codegen(self) -> Any:
-        return _WithoutAddresses(super().codegen)
-
-    def _optimize_final_module(self) -> None:
-        """Leave it to the caller, which is optimised after the inlining."""
-
-    def _finalize_specific(self) -> None:
-        """Add nothing to the engine that makes machine code."""
-
-    def get_pointer_to_function(self, name: str) -> int:
-        return 0
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _InnerLowering(NativeLowering):  # type: ignore[misc]
-    """Lowering that stops at intermediate code.
-
-    Optimising every helper at every level of a chain of calls, only to melt it into the next one,
-    took half the time of compilation.
-    """
-
-    _name = "inner_lowering"
-
-    def run_pass(self, state: Any) -> bool:
-        library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
-        library.__class__ = _InnerLibrary
-        state.library = library
-        return bool(super().run_pass(state))
-
-
-class _InnerCompiler(CompilerBase):  # type: ignore[misc]
-    """Numba's own pipeline with the lowering replaced."""
-
-    def define_pipelines(self) -> list[Any]:
-        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        pipeline.passes = [
-            (_InnerLowering if step is NativeLowering else step, why)
-            for step, why in pipeline.passes
-        ]
-        pipeline._finalized = False
-        pipeline.finalize()
-        return [pipeline]
-
-
 def kernel(
     function: Callable[..., Any] | None = None, *, inline: bool = True, python: bool = False
 ) -> Any:
@@ -134,8 +70,9 @@ def kernel(
     if function is None:
         return functools.partial(kernel, inline=inline, python=python)
     options: dict[str, Any] = {"forceinline": inline, "no_cfunc_wrapper": True}
+    options["pipeline_class"] = EntryCompiler if python else InnerCompiler
     if not python:
-        options |= {"no_cpython_wrapper": True, "pipeline_class": _InnerCompiler}
+        options["no_cpython_wrapper"] = True
     compiled = njit(**FLAGS, **options)(function)
     if python:
         keep(compiled, function)
@@ -147,7 +84,8 @@ def kernel(
 @functools.cache
 def entry_of(inner: Any) -> Any:
     """Face of a kernel that has machine code with an address: what the loop calls."""
-    compiled = njit(**FLAGS, no_cfunc_wrapper=True, no_cpython_wrapper=True)(inner.py_func)
+    options = {"no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+    compiled = njit(**FLAGS, **options, pipeline_class=EntryCompiler)(inner.py_func)
     keep(compiled, inner.py_func)
     compiled.__class__ = _Inner
     return compiled
@@ -157,7 +95,7 @@ def entry_of(inner: Any) -> Any:
 def from_python(inner: Any) -> Any:
     """Face of any kernel that Python can call, for tests and tools."""
 
-    @njit(**FLAGS)  # type: ignore[untyped-decorator]
+    @njit(**FLAGS, pipeline_class=EntryCompiler)  # type: ignore[untyped-decorator]
     def face(*args: Any) -> Any:
         return inner(*args)
 

@@ -36,10 +36,18 @@ class Parcel(NamedTuple):
 
 
 @kernel
+def strain(ledger, row):
+    """Note that an account may have less spare collateral than when its margin was computed."""
+    ledger.accounts[row].spare = -1
+
+
+@kernel
 def transfer(ledger, asset, payer, receiver, amount):
     """Move units of an asset between two rows: the only way in which a balance changes."""
     ledger.balances[payer, asset] -= amount
     ledger.balances[receiver, asset] += amount
+    strain(ledger, payer)
+    strain(ledger, receiver)  # the amount may be negative
 
 
 @kernel
@@ -54,6 +62,7 @@ def burn(ledger, asset, row, amount):
     """Take units of an asset out of the system."""
     ledger.assets[asset].burned += amount
     ledger.balances[row, asset] -= amount
+    strain(ledger, row)
 
 
 @kernel
@@ -88,6 +97,7 @@ def realise(ledger, row, market, lots, value):
     transfer(ledger, QUOTE, ledger.markets[market].settlement, row, gain)
     ledger.cost[row, market] += value + gain
     ledger.lots[row, market] += lots
+    strain(ledger, row)
     ledger.markets[market].open_interest += abs(held + lots) - abs(held)
     return gain
 

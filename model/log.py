@@ -213,6 +213,6 @@ def new_log(n_accounts: int, n_markets: int, steps: int) -> Log:
         fill=np.zeros(1, FILL),
         forced=np.zeros(1, ORDER),
     )
-    for field in ("author", "last_forced", "judged_forced"):
+    for field in ("author", "last_forced", "judged_forced", "judged_step"):
         log.cursor[field] = -1
     return log

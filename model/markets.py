@@ -7,6 +7,9 @@ import numpy as np
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 
+#: Seconds of a year: these markets never close.
+YEAR = 365 * 86400.0
+
 
 @kernel
 def acts_on(state, part, market):

@@ -15,15 +15,16 @@ by its file (`"chiarella_iori"`) or, outside the package, by its module (`"my_st
 """
 
 import difflib
+import functools
 import importlib
 import pkgutil
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from numba import int64, typeof
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from crossmargin.model.errors import ScenarioError
 from crossmargin.model.kernel import entry_of
@@ -44,10 +45,23 @@ PHASES = (
 )
 
 
+def number_only(record: type[BaseModel], value: Any, info: ValidationInfo) -> Any:
+    """Refuse `true` where a number belongs, which would be read as 1."""
+    kind = record.model_fields[info.field_name or ""].annotation
+    if isinstance(value, bool) and kind in (int, float, int | None, float | None):
+        raise ValueError("is a truth value, not a number")
+    return value
+
+
 class Numbers(BaseModel):
     """Base of the parameter records of parts: frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: Any, info: ValidationInfo) -> Any:
+        return number_only(cls, value, info)
 
 
 def number(
@@ -172,9 +186,16 @@ def part_names() -> list[str]:
     return sorted(found)
 
 
-def address_of(kernel: Any, state: State) -> int:
-    """Machine address of a compiled part; compiles it, or loads it from the cache."""
-    signature = int64(typeof(state), int64, int64)
+def addresses_of(kernels: Iterable[Any], state: State) -> list[int]:
+    """Machine addresses of compiled parts; compiles them, or loads them from the cache."""
+    kind = typeof(state)
+    return [_address_of(kernel, kind) for kernel in kernels]
+
+
+@functools.cache
+def _address_of(kernel: Any, kind: Any) -> int:
+    """Address of a kernel for a type of state; worlds that follow one another share it."""
+    signature = int64(kind, int64, int64)
     entry = entry_of(kernel)
     entry.compile(signature)
     compiled = entry.overloads[signature.args]

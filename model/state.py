@@ -215,6 +215,7 @@ ACCOUNT = np.dtype(
         ("cooldown", "i4"),  # step from which it may be liquidated again
         ("liquidations", "i4"),  # forced orders so far
         ("key", "u8"),  # of its random draws
+        ("spare", "i8"),  # initial equity less requirement, quote units; -1 once it may be less
         ("equity", "i8"),  # raw, quote units
         ("initial_equity", "i8"),
         ("maintenance_equity", "i8"),
@@ -286,7 +287,6 @@ class Ledger(NamedTuple):
 #: Kinds of event.
 (
     FORCED_ORDER,
-    FORCED_FILL,
     CANCEL_ALL,
     PENALTY,
     TAKEOVER,
@@ -301,10 +301,9 @@ class Ledger(NamedTuple):
     SHOCK,
     SEIZURE,
     KEEPER_TAKEOVER,
-) = range(16)
+) = range(15)
 EVENTS = (
     "forced_order",
-    "forced_fill",
     "cancel_all",
     "penalty",
     "takeover",
@@ -437,10 +436,9 @@ SYSTEM_ROW = np.dtype(
     HALTED,
     UNKNOWN_ORDER,
     ACCOUNT_STATE,
-    NO_PRICE,
     BAD_MESSAGE,
     BAD_ACCOUNT,
-) = range(15)
+) = range(14)
 REASONS = (
     "accepted",
     "bad_price",
@@ -454,7 +452,6 @@ REASONS = (
     "halted",
     "unknown_order",
     "account_state",
-    "no_price",
     "bad_message",
     "bad_account",
 )
@@ -479,6 +476,7 @@ CURSOR = np.dtype(
         ("forced_fills", "i8"),
         ("last_forced", "i8"),  # id of the newest forced order, -1
         ("judged_forced", "i8"),  # the same when margins were last judged
+        ("judged_step", "i8"),  # step in which margins were last judged
     ],
     align=True,
 )

@@ -17,9 +17,9 @@ from crossmargin.model.book import (
 from crossmargin.model.depth import price_of_taking, takeable
 from crossmargin.model.integers import LARGEST, to_units_up
 from crossmargin.model.kernel import kernel
-from crossmargin.model.ledger import charge, trade
+from crossmargin.model.ledger import charge, notional_of, strain, trade
 from crossmargin.model.log import displaced, displaced_alone, is_tracing, trace_trade
-from crossmargin.model.margin.numbers import free_collateral
+from crossmargin.model.margin.numbers import free_collateral, initial_requirement
 from crossmargin.model.state import (
     ACCEPTED,
     ACCOUNT_STATE,
@@ -84,7 +84,24 @@ def _entry_loss(book, ledger, message, limit):
 
 
 @kernel
-def has_margin(book, ledger, message, limit):
+def _is_well_covered(book, ledger, log, message, limit):
+    """Tell whether what an account had to spare in this block pays for an order in any case.
+
+    The whole requirement of the market is counted as new, so that nothing else need be looked at.
+    """
+    row, market = message.account, np.int64(message.market)
+    m, spare = ledger.markets[market], ledger.accounts[message.account].spare
+    cursor = log.cursor[0]
+    if spare <= 0 or m.kind == SPOT or cursor.judged_step != cursor.step:
+        return False
+    bids, asks = book.open_lots[row, market, 0], book.open_lots[row, market, 1]
+    worst = abs(ledger.lots[row, market]) + max(bids, asks) + message.quantity
+    asked = initial_requirement(ledger, market, notional_of(ledger, market, worst, m.mark))
+    return spare >= asked + _entry_loss(book, ledger, message, limit)
+
+
+@kernel
+def has_margin(book, ledger, log, message, limit):
     """Tell whether an account may send an order that is not reduce-only."""
     row, market = message.account, np.int64(message.market)
     side = 0 if message.side > 0 else 1
@@ -94,6 +111,8 @@ def has_margin(book, ledger, message, limit):
     asked = book.open_lots[row, market, 1] + message.quantity if side == 1 else 0
     if is_spot_sale(ledger, message) and asked > ledger.lots[row, market]:
         return False  # spot cannot be sold short
+    if _is_well_covered(book, ledger, log, message, limit):
+        return True
     book.open_lots[row, market, side] += message.quantity
     after = free_collateral(ledger, book, row) - _entry_loss(book, ledger, message, limit)
     book.open_lots[row, market, side] -= message.quantity
@@ -136,7 +155,7 @@ def refusal(book, ledger, message, step):
 
 
 @kernel
-def admitted(book, ledger, message, limit):
+def admitted(book, ledger, log, message, limit):
     """Lots of an order that may go to the book and, when none may, the reason."""
     lots = message.quantity
     if message.author_class == FORCED and is_spot_sale(ledger, message):
@@ -145,7 +164,7 @@ def admitted(book, ledger, message, limit):
         lots = reducible(ledger.lots[message.account, message.market], message.side, lots)
         if lots == 0:
             return 0, NOT_REDUCING
-    elif message.author_class != FORCED and not has_margin(book, ledger, message, limit):
+    elif message.author_class != FORCED and not has_margin(book, ledger, log, message, limit):
         return 0, NO_MARGIN
     if message.flags & POST_ONLY != 0 and takeable(book, message, limit, 1) > 0:
         return 0, WOULD_TAKE
@@ -194,7 +213,7 @@ def bring(book, ledger, log, message):
     reason = refusal(book, ledger, message, log.cursor[0].step)
     lots = 0
     if reason == ACCEPTED:
-        lots, reason = admitted(book, ledger, message, limit_of(book, message))
+        lots, reason = admitted(book, ledger, log, message, limit_of(book, message))
     log.counters[reason] += 1
     if reason != ACCEPTED:
         log.cursor[0].rejected += 1
@@ -210,6 +229,7 @@ def bring(book, ledger, log, message):
         log.counters[book.pool[0].reason] += 1
         log.cursor[0].rejected += 1
         return 0
+    strain(ledger, message.account)
     displaced_alone(book, log, np.int64(message.market), message.author_class)
     return book.pool[0].next_id * SLOTS + slot
 

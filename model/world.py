@@ -19,7 +19,7 @@ from crossmargin.model.ledger import residuals
 from crossmargin.model.log import is_full
 from crossmargin.model.loop import begin_step, check_faults, is_due, next_part, run_blocks, run_part
 from crossmargin.model.memory import untouched
-from crossmargin.model.parts import Part, address_of
+from crossmargin.model.parts import Part, addresses_of
 from crossmargin.model.state import FAULTS, Array, State
 
 #: Chunks of the log and the field of the cursor that says how full each is.
@@ -71,11 +71,10 @@ class World:
         """(n_parts,) int64, machine addresses; made, compiling what is missing, on first use."""
         if self._program is None:
             warm(self.parts, announce)
-            addresses = [
-                address_of(part.kernel, self.state) if part.is_compiled else 0
-                for part in self.parts
-            ]
-            self._program = np.array(addresses, np.int64)
+            compiled = [part.is_compiled for part in self.parts]
+            kernels = [part.kernel for part in self.parts if part.is_compiled]
+            self._program = np.zeros(len(compiled), np.int64)
+            self._program[compiled] = addresses_of(kernels, self.state)
         return self._program
 
     def run(self, blocks: int, *, audit: bool = False, profile: bool = False) -> None:

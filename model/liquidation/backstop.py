@@ -24,7 +24,7 @@ from crossmargin.model.liquidation.episode import (
 from crossmargin.model.liquidation.forced import hand_over
 from crossmargin.model.margin.numbers import measure
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import BACKSTOP, BACKSTOP_HANDOVER, CLOSED, PENALTY, SPOT
+from crossmargin.model.state import BACKSTOP, BACKSTOP_HANDOVER, CLOSED, LIQUIDATING, PENALTY, SPOT
 
 PHASE = "liquidation"
 
@@ -66,6 +66,8 @@ P = slots(Parameters)
 def is_taken(state, part, row):
     """Tell whether the vault takes an account; both are measured."""
     ledger, numbers, account = state.ledger, state.params[part], state.ledger.accounts[row]
+    if row == BACKSTOP or ledger.accounts[BACKSTOP].state >= LIQUIDATING:
+        return False
     kept = numbers[P.threshold] * account.maintenance_requirement
     if account.state == CLOSED or account.maintenance_equity >= kept or has_orders(state.book, row):
         return False

@@ -20,7 +20,7 @@ from crossmargin.model.liquidation.episode import gross_notional, write_off
 from crossmargin.model.liquidation.ranking import sort_rows
 from crossmargin.model.margin.numbers import health
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import BANKRUPT, CLOSED, INSURANCE, LIQUIDATING
+from crossmargin.model.state import BACKSTOP, BANKRUPT, CLOSED, INSURANCE, LIQUIDATING
 
 PHASE = "liquidation"
 BY_HEALTH, BY_NOTIONAL, BY_ROW = range(3)
@@ -76,6 +76,9 @@ def recall_debtors(state, part, n):
         if account.state == CLOSED and account.owed > 0:
             state.queue[n] = row
             n += 1
+    if ledger.accounts[BACKSTOP].state == CLOSED and ledger.accounts[BACKSTOP].owed > 0:
+        state.queue[n] = BACKSTOP
+        n += 1
     return n
 
 

@@ -39,8 +39,8 @@ def tier_of(tiers, notional):
 def initial_requirement(ledger, market, notional):
     """Initial margin of a notional in a market, quote units, rounded up."""
     tier = ledger.tiers[market, tier_of(ledger.tiers[market], notional)]
-    asked = to_units_up(notional * tier.initial - tier.initial_credit)
-    return max(asked, to_units_up(notional * ledger.markets[market].initial_floor))
+    asked = notional * tier.initial - tier.initial_credit
+    return to_units_up(max(asked, notional * ledger.markets[market].initial_floor))
 
 
 @kernel
@@ -105,6 +105,7 @@ def renew(ledger, book, row):
     account.maintenance_equity = numbers[2]
     account.initial_requirement = numbers[3]
     account.maintenance_requirement = numbers[4]
+    account.spare = numbers[1] - numbers[3]
     return 0
 
 

@@ -5,8 +5,9 @@ its requirement is healthy again and its liquidation episode ends.
 """
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.numbers import is_unhealthy, renew
+from crossmargin.model.margin.numbers import is_unhealthy, measure, renew
 from crossmargin.model.state import (
+    BACKSTOP,
     BANKRUPT,
     CLOSED,
     HEALTHY,
@@ -52,19 +53,24 @@ def judge(account, venue, step, trigger):
 
 @kernel
 def states(state, part, step):
-    """Margin numbers and state of every account; returns how many are unhealthy: the queue."""
+    """Margin numbers and state of every account and of the vault; the unhealthy are the queue."""
     ledger = state.ledger
     first = state.parts[part].first
     venue = ledger.venue[0]
     cursor = state.log.cursor[0]
     trigger = cursor.last_forced if cursor.last_forced != cursor.judged_forced else -1
     cursor.judged_forced = cursor.last_forced
+    cursor.judged_step = step
     unhealthy = 0
     for row in range(first, first + state.parts[part].count):
         renew(ledger, state.book, row)
         if judge(ledger.accounts[row], venue, step, trigger) == 1:
             state.queue[unhealthy] = row
             unhealthy += 1
+    measure(ledger, state.book, BACKSTOP)  # the vault can fail like anyone else
+    if judge(ledger.accounts[BACKSTOP], venue, step, trigger) == 1:
+        state.queue[unhealthy] = BACKSTOP
+        unhealthy += 1
     state.clock[0].n_queue = unhealthy
     return unhealthy
 

@@ -21,10 +21,9 @@ import math
 import numpy as np
 
 from crossmargin.model.kernel import kernel
+from crossmargin.model.markets import YEAR
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.state import NOT_FINITE
-
-YEAR = 365 * 86400.0  # seconds; these markets never close
 
 
 class Feedback(Numbers):

@@ -18,8 +18,9 @@ import math
 import numpy as np
 
 from crossmargin.model.kernel import kernel
+from crossmargin.model.markets import YEAR
 from crossmargin.model.parts import number, slots
-from crossmargin.model.reference.feedback import YEAR, begin_volatility, publish
+from crossmargin.model.reference.feedback import begin_volatility, publish
 from crossmargin.model.reference.noise import Simulated, correlated, own_uniforms
 
 CALM, STRESSED = range(2)  # of `REFERENCE.regime`

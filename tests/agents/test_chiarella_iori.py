@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crossmargin.agents.acting import activity, market_at, n_markets_of
-from crossmargin.agents.chiarella_iori import EXPIRY, T, trend
+from crossmargin.agents.acting import market_at, n_markets_of, wait
+from crossmargin.agents.chiarella_iori import EXPIRY, NEXT, trend
 from crossmargin.agents.stage import FIRST, PRICE, TICK, Stage
 from crossmargin.model.kernel import from_python
 from crossmargin.model.state import CANCEL, CLOSED, LIMIT, NO_MARGIN, REPLACE
@@ -84,11 +84,22 @@ def test_no_weight_at_all_expects_nothing() -> None:
 
 @pytest.mark.parametrize("seconds", [1.0, 10.0])
 def test_activity_is_a_poisson_process_whatever_the_length_of_a_block(seconds: float) -> None:
-    assert from_python(activity)(0.02, seconds) == 1.0 - math.exp(-0.02 * seconds)
     made = crowd(3000, rate=0.02)
     made.world.state.clock["block_seconds"] = seconds
     active = len(block(made, 1, round(HALF * 1.03)))
     assert active / 3000 == pytest.approx(1.0 - math.exp(-0.02 * seconds), rel=0.3)
+
+
+@pytest.mark.parametrize("mean", [1e-3, 0.1, 1.0, 50.0])
+def test_a_wait_is_geometric(mean: float) -> None:
+    u = np.linspace(0.0, 1.0, 20001)[:-1]
+    found = np.array([from_python(wait)(x, mean / 4.0, 4.0) for x in u])
+    assert found.tolist() == (1.0 + np.floor(-np.log1p(-u) / mean)).tolist()
+    assert np.mean(found == 1.0) == pytest.approx(1.0 - math.exp(-mean), abs=1e-4)
+
+
+def test_who_never_acts_waits_for_ever() -> None:
+    assert from_python(wait)(0.0, 0.0, 1.0) == from_python(wait)(0.5, 0.0, 1.0) == math.inf
 
 
 def test_a_new_order_replaces_the_old_one_and_an_old_one_is_cancelled() -> None:
@@ -101,7 +112,7 @@ def test_a_new_order_replaces_the_old_one_and_an_old_one_is_cancelled() -> None:
     assert set(second["action"]) == {REPLACE}
     assert (second["order"] > 0).all()
     made.close_block(2)
-    made.world.state.crowd.traits[FIRST:, T.rate] = 0.0  # nobody acts any more
+    made.world.state.crowd.memory[FIRST:, NEXT] = math.inf  # nobody acts any more
     later = [block(made, step, low) for step in (3, 4)]
     assert not len(later[0]) and not len(later[1])
     cancels = block(made, 5, low)

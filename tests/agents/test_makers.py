@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from crossmargin.agents import makers
 from crossmargin.agents.maker_numbers import spread_and_shift
 from crossmargin.agents.makers import LOW, RETURN, P, Parameters, T
-from crossmargin.agents.quoting import YEAR, optimal_spread, reservation_shift
+from crossmargin.agents.quoting import optimal_spread, reservation_shift
 from crossmargin.model.kernel import from_python
+from crossmargin.model.markets import YEAR
 from crossmargin.model.parts import row_of
 from crossmargin.model.state import CANCEL, LIMIT, POST_ONLY, REFILL, REPLACE
 from tests.small import (

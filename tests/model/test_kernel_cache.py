@@ -63,7 +63,7 @@ class Package:
         model.mkdir(parents=True)
         (model.parent / "__init__.py").touch()
         (model / "__init__.py").touch()
-        for name in ("kernel.py", "code_cache.py"):
+        for name in ("kernel.py", "lowering.py", "code_cache.py"):
             shutil.copy(Path(real.__file__).parent / name, model / name)
         (model / "callee.py").write_text(CALLEE)
         (model / "caller.py").write_text(CALLER)

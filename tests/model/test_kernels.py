@@ -135,13 +135,13 @@ def test_one_file_alone_turns_reference_counting_off() -> None:
 def test_no_kernel_at_all_returns_an_array_when_all_is_compiled_anew(tmp_path: Path) -> None:
     code = (
         "from tests.model.test_kernels import *\n"
-        "from crossmargin.model.parts import address_of, find_part\n"
+        "from crossmargin.model.parts import addresses_of, find_part\n"
         "from tests.small import small_state\n"
         "state = small_state(4)\n"
         "parts = [m for m in map(importlib.import_module, MODULES) if hasattr(m, 'KERNEL')]\n"
         "for part in parts:\n"
         "    if hasattr(part.KERNEL, 'overloads'):\n"
-        "        address_of(part.KERNEL, state)\n"
+        "        addresses_of([part.KERNEL], state)\n"
         "test_no_compiled_overload_returns_an_array()\n"
         "assert sum(bool(k.overloads) for k in ours()) > 0.7 * len(ours())\n"
     )

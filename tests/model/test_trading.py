@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmargin.model.kernel import from_python
-from crossmargin.model.margin.numbers import free_collateral, margin_numbers
+from crossmargin.model.margin.numbers import free_collateral, margin_numbers, measure_all
 from crossmargin.model.state import (
     CANCEL,
     FEES,
@@ -105,6 +105,36 @@ def test_no_order_that_opens_leaves_less_than_its_initial_margin(
         is_reducing = draw.flags & REDUCE_ONLY and held * draw.side < 0
         fees = 2 * len(stream)  # units lost to rounding, at most one a fill and a side
         assert after >= -fees or after >= before - fees or is_reducing
+
+
+def judge(state: State) -> None:
+    """Let margins be computed, as the margin phase of this block does."""
+    measure_all(state.ledger, state.book)
+    state.log.cursor["judged_step"] = state.log.cursor["step"]
+
+
+@given(wealths, streams, st.integers(1, 5))
+def test_what_was_to_spare_when_margins_were_judged_decides_as_a_new_computation_does(
+    wealth: list[int], stream: list[Draw], every: int
+) -> None:
+    judged, computed = Session(market_with(wealth, 0)), Session(market_with(wealth, 0))
+    for i, draw in enumerate(stream):
+        if i % every == 0:
+            judge(judged.state)
+        judged.send(draw)
+        computed.send(draw)
+    assert judged.state.log.counters.tolist() == computed.state.log.counters.tolist()
+    assert judged.state.ledger.lots.tolist() == computed.state.ledger.lots.tolist()
+    assert judged.state.ledger.balances.tolist() == computed.state.ledger.balances.tolist()
+
+
+def test_what_was_to_spare_counts_until_the_account_moves(state: State) -> None:
+    a = first_row(state)
+    judge(state)
+    state.ledger.accounts["spare"][a] = 10**15
+    assert send(state, a, 1, MID - 10, 10**6) > 0  # the number alone was looked at
+    assert send(state, a, 1, MID - 10, 10**6) == 0  # and no longer, now that an order rests
+    assert refusals(state) == {"no_margin": 1}
 
 
 @given(

@@ -3,7 +3,14 @@
 import pytest
 
 from crossmargin.model.ledger import QUOTE
-from crossmargin.model.state import BACKSTOP, BACKSTOP_HANDOVER, PENALTY
+from crossmargin.model.state import (
+    BACKSTOP,
+    BACKSTOP_HANDOVER,
+    CLOSED,
+    INSURANCE,
+    LIQUIDATING,
+    PENALTY,
+)
 from crossmargin.model.world import World
 from tests.model.liquidation.waterfall import (
     equity_of,
@@ -95,3 +102,34 @@ def test_the_healthy_stay() -> None:
     world, row = scene(99.0)
     assert hand(world) == 0
     assert world.state.ledger.balances[row, QUOTE] == 6 * ONE
+
+
+def test_a_vault_that_fails_is_liquidated_like_anyone_else() -> None:
+    world, _ = scene(94.0, vault=100.0)
+    hand(world)
+    set_price(world.state, 0, 90.0)
+    run(world, "states", "queue")
+    assert world.state.clock["n_queue"][0] == 0  # it has lost 3.6 of some 105
+    give(world.state, BACKSTOP, -100.0)
+    assert hand(world) == 0  # it does not take itself over
+    assert world.state.ledger.accounts["state"][BACKSTOP] >= LIQUIDATING
+    assert world.state.queue[: world.state.clock["n_queue"][0]].tolist() == [BACKSTOP]
+
+
+def test_what_a_vault_owes_is_bad_debt_that_the_fund_covers() -> None:
+    world, _ = scene(100.0, vault=-50.0)
+    give(world.state, INSURANCE, 30.0)
+    run(world, "states", "queue", "insurance")
+    venue = world.state.ledger.venue[0]
+    assert (venue["bad_debt"], venue["fund_paid"]) == (50 * ONE, 30 * ONE)
+    give(world.state, INSURANCE, 30.0)
+    run(world, "states", "queue", "insurance")
+    assert (venue["bad_debt"], venue["fund_paid"]) == (50 * ONE, 50 * ONE)
+    assert not world.state.ledger.balances[BACKSTOP].any()
+
+
+def test_a_closed_vault_takes_nothing_more() -> None:
+    world, row = scene(94.0)
+    world.state.ledger.accounts["state"][BACKSTOP] = CLOSED
+    assert hand(world) == 0
+    assert world.state.ledger.lots[row, 0] == 900

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, poisson
 
 from crossmargin.model.draws import PATH, generator, population_key
-from crossmargin.model.reference.feedback import YEAR
+from crossmargin.model.markets import YEAR
 from tests.small import Listing, small_world
 
 STEPS, HOUR = 4000, 3600.0
