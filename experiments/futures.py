@@ -88,24 +88,14 @@ class Source:
     last: int
     start: Any = None
     lock: Any = field(default_factory=threading.Lock)  # a fork seals the log of its parent
-    program: list[Any] = field(default_factory=list)
 
     def begin(self, seed: int) -> tuple[Any, Any]:
         """Market or world of a member, and its equity at the start."""
         if self.parent is None:
-            market, start = _started(self.scenario, seed)
-            share_program(getattr(market, "world", market), self.program)
-            return market, start
+            return _started(self.scenario, seed)
         with self.lock:
             child = future(self.parent, seed)
         return child, self.start
-
-
-def share_program(world: "World", known: list[Any]) -> None:
-    """Give a world the machine addresses of another of its scenario: 0.1 s less a world."""
-    if not known:
-        known.append(world.program)
-    world._program = known[0]
 
 
 def _started(scenario: Scenario, seed: int) -> tuple[Any, Any]:

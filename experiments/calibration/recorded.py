@@ -15,7 +15,7 @@ from crossmargin.experiments.calibration.bootstrap import (
 )
 from crossmargin.experiments.calibration.moments import lag_of
 from crossmargin.experiments.calibration.plan import Calibration, Recorded
-from crossmargin.experiments.paths import recorded_prices
+from crossmargin.experiments.recordings import recorded_prices
 from crossmargin.model.errors import ParameterError
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ import pytest
 
 from crossmargin.experiments.calibration.plan import Calibration
 from crossmargin.experiments.calibration.recorded import block_of, fit_targets
-from crossmargin.experiments.paths import recorded_prices
+from crossmargin.experiments.recordings import recorded_prices
 from crossmargin.model.errors import ParameterError, ScenarioError
 from tests.experiments.calibration.models import autoregressive
 
