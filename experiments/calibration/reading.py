@@ -15,7 +15,7 @@ from crossmargin.experiments.sweeps.functions import find_function, importing_fr
 from crossmargin.model.errors import ParameterError, ScenarioError
 
 #: Folder of the calibrations that come with the package.
-CALIBRATIONS = Path(__file__).parents[1] / "studies" / "calibrations"
+CALIBRATIONS = Path(__file__).parent / "plans"
 
 
 def calibration_names() -> list[str]:

@@ -29,6 +29,8 @@ from crossmargin.model.errors import ParameterError
 from tests.experiments.sweeps import toys
 from tests.repository import ROOT
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* failed. see .failures")
+
 
 def test_a_run_that_hangs_is_ended_and_the_others_go_on() -> None:
     plan = toys.plan(toys.hang, n=8, errors={"timeout_seconds": 1.0})
@@ -181,8 +183,6 @@ def test_a_script_needs_no_guard(tmp_path: Path) -> None:
 ORPHANS = """
 import os, sys, crossmargin as xm
 from tests.experiments.sweeps import toys
-
-pytestmark = pytest.mark.filterwarnings("ignore:.* failed. see .failures")
 def look(progress):
     if progress.done:
         print("started", flush=True)
