@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from crossmargin.experiments.explain import did_you_mean as did_you_mean
 from crossmargin.experiments.explain import explain
+from crossmargin.experiments.recordings import is_there
 from crossmargin.experiments.schema import Scenario, Venue
 from crossmargin.model.code_cache import PACKAGE
 from crossmargin.model.errors import ParameterError, ScenarioError
@@ -87,6 +88,7 @@ def load_scenario(
     except ValidationError as error:
         raise ParameterError(explain(where, table, error, Scenario)) from None
     check_parts(found, where)
+    vars(found)["origin"] = where
     return found
 
 
@@ -99,7 +101,7 @@ def scenario_table(scenario: Any) -> tuple[str, dict[str, Any]]:
         When there is no such name or file, or it is no TOML.
     """
     if isinstance(scenario, Scenario):
-        return scenario.name, scenario.model_dump(mode="json", exclude_none=True)
+        return scenario.origin, scenario.model_dump(mode="json", exclude_none=True)
     if isinstance(scenario, Mapping):
         return "scenario", _copied(scenario)
     if not isinstance(scenario, str | Path):
@@ -116,7 +118,7 @@ def _anchor(path: Path, underlying: Any) -> None:
     recording = underlying.get("recording") if isinstance(underlying, dict) else None
     if isinstance(recording, dict) and isinstance(recording.get("file"), str):
         beside = path.parent / recording["file"]
-        if beside.is_file() and path.parent != SCENARIOS:
+        if is_there(beside) and path.parent != SCENARIOS:
             recording["file"] = str(beside.resolve())
 
 

@@ -58,9 +58,17 @@ def line_of(row: int) -> int:
     return row + 2
 
 
+def is_there(file: Path) -> bool:
+    """Tell whether a path names a file; one that no file can have does not."""
+    try:
+        return file.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read(file: Path) -> pd.DataFrame:
     """Table of a file that has moments and prices, under their usual names."""
-    if not file.is_file():
+    if not is_there(file):
         raise ScenarioError(f"{file}: no such file")
     try:
         table = pd.read_csv(file, dtype=str, skip_blank_lines=False, keep_default_na=False)

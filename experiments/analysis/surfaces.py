@@ -5,6 +5,7 @@ References
 Rasmussen, C. and Williams, C. (2006), Gaussian Processes for Machine Learning.
 """
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ class Surface:
 def to_unit(raw: Floats, low: Floats, high: Floats, is_log: NDArray[np.bool_]) -> Floats:
     """Values of factors on the unit interval, logarithmic where the factor is."""
     safe = np.where(is_log, np.maximum(raw, np.finfo(float).tiny), 1.0)
-    floor, top = np.where(is_log, low, 1.0), np.where(is_log, high, np.e)
+    floor, top = np.where(is_log, low, 1.0), np.where(is_log, high, math.e)
     logarithmic = np.log(safe / floor) / np.log(top / floor)
     return np.where(is_log, logarithmic, (raw - low) / (high - low))
 
