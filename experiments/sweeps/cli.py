@@ -95,14 +95,24 @@ def _conduct(
     start: Callable[..., "Conducted"], name: str, folder: Path, shown: tuple[bool, bool]
 ) -> None:
     """Run with a bar, say what came of it, and end with the exit code that fits."""
+    as_json, quiet = shown
+    found = watched(start, name, folder, is_quiet=quiet or as_json)
+    _print(found, folder, as_json=as_json, quiet=quiet)
+    if found.progress.failed:
+        raise typer.Exit(FAILED)
+
+
+def watched(
+    start: Callable[..., "Conducted"], name: str, folder: Path, *, is_quiet: bool
+) -> "Conducted":
+    """Run with a bar where somebody looks; say so when it is stopped or results are lost."""
     import sys
 
     from crossmargin.experiments.sweeps.driver import RunError
     from crossmargin.experiments.sweeps.files import StorageError
     from crossmargin.experiments.sweeps.progress import Progress, rich_bar
 
-    as_json, quiet = shown
-    is_shown = sys.stderr.isatty() and not (quiet or as_json)
+    is_shown = sys.stderr.isatty() and not is_quiet
     last = Progress()
 
     def follow(progress: Progress) -> None:
@@ -112,7 +122,7 @@ def _conduct(
 
     try:
         with rich_bar(name, shown=is_shown) as show:
-            found = start(report=follow)
+            return start(report=follow)
     except KeyboardInterrupt:
         typer.echo(
             f"stopped: {last.done:,} of {last.total:,} runs are done and in {folder}; the same "
@@ -123,9 +133,6 @@ def _conduct(
     except (RunError, StorageError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(FAILED) from None
-    _print(found, folder, as_json=as_json, quiet=quiet)
-    if found.progress.failed:
-        raise typer.Exit(FAILED)
 
 
 def _print(found: "Conducted", folder: Path, *, as_json: bool, quiet: bool) -> None:
