@@ -9,7 +9,7 @@ CANDIDATES := python3 python3.12 python3.13 python3.14
 USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))
 PYTHON = $(firstword $(foreach p,$(CANDIDATES),$(shell $p -c '$(USABLE)' 2>/dev/null && echo $p)))
 
-.PHONY: help demo test test-long test-bounds check lint types bench odd picture dist clean
+.PHONY: help browser demo test test-long test-bounds check lint types bench odd picture dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list what can be made
@@ -19,10 +19,10 @@ demo: $(VENV)/.installed  ## 10,000 traders through the crash of August 2024; wr
 	@echo "Simulating 10,000 traders around 5 August 2024. The first run compiles the model."
 	@$(BIN)/crossmargin run august-2024 --seed 1 --report --out demo
 
-test: $(VENV)/.installed-dev  ## the tests, but for the long ones
+test: $(VENV)/.installed-dev browser  ## the tests, but for the long ones
 	$(PYTEST)
 
-test-long: $(VENV)/.installed-dev  ## the tests marked long
+test-long: $(VENV)/.installed-dev browser  ## the tests marked long
 	$(PYTEST) -m long
 
 test-bounds: $(VENV)/.installed-dev  ## the property tests with every array index checked
@@ -52,6 +52,14 @@ dist: $(VENV)/.installed-dev  ## wheel and source distribution, in dist/
 
 clean:  ## remove all that make has made
 	rm -rf $(VENV) .cache build dist demo *.egg-info
+
+browser:
+	@for name in chromium google-chrome chromium-browser chrome; do \
+	  command -v $$name >/dev/null && exit 0; done; \
+	echo "Installing Chromium with apt: it draws the pictures that some tests look at"; \
+	{ apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || { \
+	  echo "No Chromium or Chrome was found, and apt cannot install one here: install one"; \
+	  echo "(Debian: apt install chromium) and run make again."; exit 1; }
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "Installing crossmargin and what it needs into $(VENV); this can take a minute"

@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # for editors and type checkers; the same names as in `_HOMES`
     from crossmargin.agents.check import check_agent as check_agent
     from crossmargin.agents.trader import Trader as Trader
+    from crossmargin.experiments.calibration.fit import calibrate as calibrate
+    from crossmargin.experiments.ensembles import Ensemble as Ensemble
+    from crossmargin.experiments.ensembles import ensemble as ensemble
     from crossmargin.experiments.load import load_scenario as load_scenario
     from crossmargin.experiments.market import Market as Market
     from crossmargin.experiments.run import Run as Run
     from crossmargin.experiments.run import simulate as simulate
     from crossmargin.experiments.schema import Scenario as Scenario
+    from crossmargin.experiments.sweeps.engine import sweep as sweep
+    from crossmargin.experiments.sweeps.plan import Plan as Plan
+    from crossmargin.experiments.sweeps.plan import load_plan as load_plan
+    from crossmargin.experiments.sweeps.results import Sweep as Sweep
+    from crossmargin.experiments.sweeps.results import load_sweep as load_sweep
     from crossmargin.model.errors import ConservationError as ConservationError
     from crossmargin.model.errors import ConvergenceError as ConvergenceError
     from crossmargin.model.errors import CrossmarginError as CrossmarginError
@@ -43,6 +51,14 @@ _HOMES = {
     "load_scenario": "crossmargin.experiments.load",
     "Run": "crossmargin.experiments.run",
     "simulate": "crossmargin.experiments.run",
+    "calibrate": "crossmargin.experiments.calibration.fit",
+    "Ensemble": "crossmargin.experiments.ensembles",
+    "ensemble": "crossmargin.experiments.ensembles",
+    "sweep": "crossmargin.experiments.sweeps.engine",
+    "Plan": "crossmargin.experiments.sweeps.plan",
+    "load_plan": "crossmargin.experiments.sweeps.plan",
+    "Sweep": "crossmargin.experiments.sweeps.results",
+    "load_sweep": "crossmargin.experiments.sweeps.results",
 }
 __all__ = ["__version__", *_HOMES]
 

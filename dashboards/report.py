@@ -1,19 +1,12 @@
 """The report of a run: one HTML file that needs nothing else, and no network."""
 
-import os
 from html import escape
-from importlib import metadata, resources
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 
-from plotly.io.json import to_json_plotly
-from plotly.offline import get_plotlyjs
-
-from crossmargin import __version__
 from crossmargin.dashboards import page
 from crossmargin.dashboards.captions import WORDS
-from crossmargin.dashboards.figures.style import CONFIG
+from crossmargin.dashboards.document import document, versions, write_whole
 from crossmargin.dashboards.figures.words import count, duration
 from crossmargin.dashboards.headline import cards, in_short
 from crossmargin.dashboards.sections import sections
@@ -37,37 +30,12 @@ def write_report(run: "Run", path: str | Path) -> Path:
     Path
         The file written.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(report_html(run), encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    return write_whole(path, report_html(run))
 
 
 def report_html(run: "Run") -> str:
     """Return the report of a run as one HTML page."""
-    return whole_page(_title(run), _header(run), sections(run), _footer(run))
-
-
-def whole_page(title: str, header: str, parts: list[page.Section], footer: str) -> str:
-    """Return a page in the look of the reports; header and footer are HTML, the title is text."""
-    return Template(_template("report.html")).substitute(
-        title=escape(f"{title} · crossmargin"),
-        style=_template("report.css"),
-        header=header + page.contents(parts),
-        sections="\n".join(map(page.section, parts)),
-        footer=footer,
-        plotly=get_plotlyjs(),
-        figures=_figures(parts),
-        script=_template("report.js"),
-    )
-
-
-def _template(name: str) -> str:
-    return (resources.files("crossmargin.dashboards") / "templates" / name).read_text("utf-8")
+    return document(_title(run), _header(run), sections(run), _footer(run))
 
 
 def _title(run: "Run") -> str:
@@ -79,18 +47,13 @@ def _header(run: "Run") -> str:
     steps = int(run.summary["steps"])
     facts = (
         f"Scenario {run.scenario.name} · seed {run.seed} · {count(steps)} blocks of "
-        f"{duration(seconds)} ({duration(steps * seconds)}) · {_versions()}"
+        f"{duration(seconds)} ({duration(steps * seconds)}) · {versions('numpy', 'numba', 'mesa')}"
     )
     return (
         f"<h1>{escape(_title(run))}</h1>{page.paragraphs(run.scenario.story)}"
         f'<p class="facts">{escape(facts)}</p>{page.strip(cards(run))}'
         f'<p class="short"><b>In short.</b> {escape(in_short(run))}</p>'
     )
-
-
-def _versions() -> str:
-    others = (f"{name} {metadata.version(name)}" for name in ("numpy", "numba", "mesa"))
-    return ", ".join((f"crossmargin {__version__}", *others))
 
 
 def _footer(run: "Run") -> str:
@@ -108,9 +71,3 @@ def _footer(run: "Run") -> str:
         + "Again, and compared bit for bit: <code>crossmargin reproduce</code> with the folder "
         + "that holds this page.</p>"
     )
-
-
-def _figures(parts: list[page.Section]) -> str:
-    charts = {f"chart-{p.name}": p.figure for p in parts if p.figure is not None}
-    text = to_json_plotly({"config": CONFIG, "charts": charts})
-    return str(text).replace("</", "<\\/").replace("<!--", "<\\!--")

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from crossmargin.dashboards import page
+from crossmargin.dashboards.document import document
 from crossmargin.dashboards.figures import scorecard as figures
 from crossmargin.dashboards.figures.words import duration, plural
-from crossmargin.dashboards.report import whole_page
 from crossmargin.experiments.validation.cli import is_small, number, span
 from crossmargin.experiments.validation.impact import LATER, shares_left
 from crossmargin.experiments.validation.observed import EDGES
@@ -57,7 +57,7 @@ def scorecard_html(card: Card) -> str:
     """Return a scorecard as one HTML page."""
     title = f"Scorecard of {card['scenario']}"
     parts = [*_facts(card), *_impact(card), _book(card), _nulls(card), *_events(card)]
-    return whole_page(title, _header(card), parts, _footer(card))
+    return document(title, _header(card), parts, _footer(card))
 
 
 def _header(card: Card) -> str:

@@ -17,8 +17,9 @@ from crossmargin.experiments.filling import (
     fill_reports,
     fill_venue,
 )
-from crossmargin.experiments.holdings import LARGEST_SUM, endow, open_positions
+from crossmargin.experiments.holdings import endow, open_positions
 from crossmargin.experiments.layout import Block, is_reporting, lay_out
+from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
 from crossmargin.experiments.paths import Window, load_path
 from crossmargin.experiments.schema import MarketTable, Recording, Scenario
 from crossmargin.experiments.wiring import Entry, program_of
@@ -31,8 +32,6 @@ from crossmargin.model.world import Names, World
 
 #: Recorded prices that come with the package.
 DATA = Path(__file__).parent / "data"
-#: Ticks above the first price that a book must reach: a pump of this factor is no reason to stop.
-HEADROOM = 24
 #: Longest look-back of an agent, blocks; a power of two.
 WINDOW = 1 << 12
 
@@ -43,7 +42,11 @@ def first_prices(scenario: Scenario, seed: int) -> tuple[list[float], list[NDArr
     for underlying in scenario.underlying:
         path = np.zeros(0)
         if underlying.recording is not None:
-            path = _recorded(underlying.recording, scenario, seed)
+            try:
+                path = _recorded(underlying.recording, scenario, seed)
+            except ScenarioError as error:
+                key = f"underlying.{underlying.name}.recording.file"
+                raise ScenarioError(f"{key}: {error}") from None
         paths.append(path)
         prices.append(float(np.exp(path[0])) if len(path) else float(underlying.price or 0))
     return prices, paths
@@ -120,6 +123,8 @@ def check_sums(state: State, scenario: Scenario) -> None:
     """
     one = 10 ** scenario.asset[0].decimals
     held = float(np.abs(state.ledger.balances[:, QUOTE]).astype(float).sum())
+    markets = state.ledger.markets
+    held += float((state.ledger.lots * 1.0 * markets["mark"] * markets["half_unit"]).sum())
     rates = [tier.initial for market in scenario.market for tier in market.tiers]
     largest = HEADROOM * held / min(rates, default=1.0)
     if not largest < LARGEST_SUM:
@@ -136,8 +141,15 @@ def build(scenario: Scenario, seed: int) -> World:
     Raises
     ------
     ScenarioError, ParameterError
-        When the scenario contradicts itself or would overflow.
+        When the scenario contradicts itself or would overflow, with its file.
     """
+    try:
+        return _built(scenario, seed)
+    except ScenarioError as error:
+        raise type(error)(f"{scenario.origin}: {error}") from None
+
+
+def _built(scenario: Scenario, seed: int) -> World:
     if not 0 <= seed < 1 << 63:
         raise ParameterError(f"seed = {seed}: allowed are 0 to 2**63 - 1")
     prices, paths = first_prices(scenario, seed)

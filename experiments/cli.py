@@ -1,4 +1,4 @@
-"""The command line: run, reproduce, scenarios, validate, schema, phases.
+"""The command line: run, sweep, study, calibrate, reproduce, scenarios, validate, schema, phases.
 
 Bad input ends with one or two lines on standard error and exit code 2; a traceback only with
 `--debug`. Heavy imports wait until a command needs them.
@@ -13,6 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
+from crossmargin.experiments.calibration.cli import calibrate
+from crossmargin.experiments.studies.cli import study
+from crossmargin.experiments.sweeps import cli as sweeps
 from crossmargin.experiments.validation.cli import scorecard
 from crossmargin.model.errors import CrossmarginError, ParameterError
 
@@ -23,6 +26,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Systemic contagion on cross-margin venues: run a market, ask who brought down whom.",
 )
+
+app.add_typer(sweeps.app, name="sweep")
+app.command()(calibrate)
+app.command()(study)
 
 #: Exit codes: bad input, a run that differs from its record, and one equal within tolerance only.
 BAD_INPUT, DIFFERS, NEAR = 2, 1, 5
@@ -139,11 +146,22 @@ def validate(file: Annotated[str, typer.Argument(help="TOML file or built-in nam
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of a scenario, with the numbers of every part."""
-    from crossmargin.experiments.describe import json_schema
+def schema(
+    sweep: Annotated[bool, typer.Option("--sweep", help="Of the plan of a sweep instead.")] = False,
+    keys: Annotated[
+        str | None, typer.Option(metavar="SCENARIO", help="List its keys with unit and range.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a scenario with the numbers of every part, or what can be varied."""
+    from crossmargin.experiments import describe
 
-    typer.echo(json.dumps(json_schema(), indent=2))
+    if keys is not None:
+        from crossmargin.experiments import console
+
+        console.print_keys(keys)
+    else:
+        found = describe.plan_schema() if sweep else describe.json_schema()
+        typer.echo(json.dumps(found, indent=2))
 
 
 @app.command()
@@ -166,6 +184,8 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app(args=words, prog_name="crossmargin")
+    except sweeps.StoppedSweepError:
+        raise
     except SystemExit as stop:
         if stop.code == STOPPED:
             typer.echo("stopped; nothing was written", err=True)

@@ -125,3 +125,13 @@ def _by_phase(entries: list[Any]) -> dict[str, list[str]]:
         phase = "liquidation" if entry.after_forced else entry.part.phase
         rows.setdefault(phase, []).append(f"{entry.part.name:<22} {entry.key}{again}")
     return rows
+
+
+def print_keys(name: str) -> None:
+    """Keys of a scenario that an override can set and a sweep can vary, with what they take."""
+    from crossmargin.experiments.sweeps.keys import all_keys
+
+    out = console()
+    for key in all_keys(load_scenario(name)).values():
+        value = "" if key.value is None else f" = {key.value}"
+        out.print(f"{key.path}{value}  ({key.takes})", markup=False)

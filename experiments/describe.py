@@ -36,3 +36,10 @@ def json_schema() -> dict[str, Any]:
         }
     schema["parts"] = parts
     return schema
+
+
+def plan_schema() -> dict[str, Any]:
+    """JSON Schema of the plan of a sweep."""
+    from crossmargin.experiments.sweeps.plan import Plan
+
+    return Plan.model_json_schema()

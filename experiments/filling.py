@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin.experiments.layout import Block, is_reporting
+from crossmargin.experiments.limits import HEADROOM, LARGEST_LOT
 from crossmargin.experiments.schema import MarketTable, Scenario
 from crossmargin.experiments.wiring import Entry, numbers_row
 from crossmargin.model.draws import population_key
-from crossmargin.model.errors import ParameterError
+from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.state import FIRST_SETTLEMENT, PERPETUAL, SPOT, State
 from crossmargin.model.traits import draw
 
@@ -25,6 +26,18 @@ def _tick_units(scenario: Scenario, market: MarketTable) -> int:
     return whole
 
 
+def _check_lot(scenario: Scenario, market: MarketTable, half_price: int, half_unit: int) -> None:
+    """Refuse a lot whose value at the highest price would leave no room for sums of money."""
+    one = 10 ** scenario.asset[0].decimals
+    if HEADROOM * half_price * half_unit > LARGEST_LOT:
+        raise ScenarioError(
+            f"market.{market.name}.lot = {market.lot}: one lot is worth "
+            f"{half_price * half_unit / one:.3g} {scenario.asset[0].name}; at most "
+            f"{LARGEST_LOT / HEADROOM / one:.3g} is allowed: lower lot or "
+            f"asset.{scenario.asset[0].name}.decimals"
+        )
+
+
 def fill_markets(state: State, scenario: Scenario, prices: list[float]) -> None:
     """Static fields and first prices of assets, markets and books."""
     assets = [asset.name for asset in scenario.asset]
@@ -34,10 +47,12 @@ def fill_markets(state: State, scenario: Scenario, prices: list[float]) -> None:
         market = state.ledger.markets[m]
         market["kind"] = SPOT if table.kind == "spot" else PERPETUAL
         market["underlying"] = underlyings.index(table.underlying)
-        market["half_unit"] = _tick_units(scenario, table)
+        ticks = round(prices[market["underlying"]] / table.tick)
+        half_unit = _tick_units(scenario, table)
+        _check_lot(scenario, table, 2 * ticks, half_unit)
+        market["half_unit"] = half_unit
         market["tick"], market["lot"] = table.tick, table.lot
         market["maker_fee"], market["taker_fee"] = table.maker_fee, table.taker_fee
-        ticks = round(prices[market["underlying"]] / table.tick)
         market["index"] = market["mark"] = 2 * ticks
         ladder = state.book.ladders[m]
         ladder["mid"], ladder["last"] = 2 * ticks, ticks
@@ -62,6 +77,11 @@ def _fill_spot(state: State, scenario: Scenario, m: int, base: int) -> None:
         raise ParameterError(
             f"market.{table.name}.lot = {table.lot}: is {units:g} units of {table.base}, "
             f"not a whole number: raise lot or asset.{table.base}.decimals"
+        )
+    if units > LARGEST_LOT:
+        raise ScenarioError(
+            f"market.{table.name}.lot = {table.lot}: is {units:.3g} units of {table.base}, at most "
+            f"{LARGEST_LOT:.3g} are allowed: lower lot or asset.{table.base}.decimals"
         )
     state.ledger.markets[m]["base"] = base
     state.ledger.markets[m]["lot_units"] = round(units)

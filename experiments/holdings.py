@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin.experiments.layout import Block
+from crossmargin.experiments.limits import LARGEST_SUM
 from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.integers import split
@@ -18,8 +19,6 @@ from crossmargin.model.ledger import QUOTE
 from crossmargin.model.state import BACKSTOP, INSURANCE, SPOT, State
 from crossmargin.model.traits import TRAITS, draw
 
-#: Largest sum of money that a scenario may hold, units: products and sums keep head-room.
-LARGEST_SUM = 1 << 60
 #: Numbers of the draws of holdings, after those of traits.
 WEALTH, LEVERAGE, ENTRY, SIDE = range(TRAITS, TRAITS + 4)
 
@@ -45,7 +44,9 @@ def endow(state: State, scenario: Scenario, blocks: list[Block], seed: int) -> N
         if not (wealth >= 0).all():
             name = block.population.name
             raise ParameterError(f"population.{name}.wealth: draws {wealth.min():.6g}, below zero")
-        if not wealth.sum() * one < LARGEST_SUM:
+        with np.errstate(over="ignore"):
+            total = float(wealth.sum()) * one
+        if not total < LARGEST_SUM:
             name = block.population.name
             raise ScenarioError(
                 f"population.{name}.wealth: {wealth.sum():.3g} in all is more than "
@@ -66,6 +67,13 @@ def _endow_rows(state: State, scenario: Scenario, block: Block, units: NDArray[n
         market = state.ledger.markets[m]
         value = int(market["mark"]) * int(market["half_unit"])
         lots = (share * total // value).astype(np.int64)
+        held = float(lots.sum()) * int(market["lot_units"])
+        if not held < LARGEST_SUM:
+            raise ScenarioError(
+                f"asset.{name}.decimals = {scenario.asset[asset].decimals}: what population "
+                f"{block.population.name} holds of it is {held:.3g} units, at most "
+                f"{LARGEST_SUM:.3g} are allowed; lower decimals or wealth"
+            )
         state.ledger.lots[block.rows, m] = lots
         state.ledger.balances[block.rows, asset] = lots * int(market["lot_units"])
         state.ledger.assets[asset]["minted"] += int(lots.sum()) * int(market["lot_units"])

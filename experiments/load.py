@@ -1,14 +1,16 @@
 """From a file or a name to a scenario, with errors that say what, where and what is allowed."""
 
-import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from crossmargin.experiments.schema import Scenario
+from crossmargin.experiments.explain import did_you_mean as did_you_mean
+from crossmargin.experiments.explain import explain
+from crossmargin.experiments.recordings import is_there
+from crossmargin.experiments.schema import Scenario, Venue
 from crossmargin.model.code_cache import PACKAGE
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.parts import NoNumbers, Numbers, Part, find_part
@@ -20,15 +22,6 @@ SCENARIOS = HOME / "scenarios"
 def scenario_names() -> list[str]:
     """Names of the built-in scenarios."""
     return sorted(path.stem for path in SCENARIOS.glob("*.toml"))
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Clause that offers the nearest known words, or lists what is allowed."""
-    known = list(known)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"allowed are {', '.join(sorted(known)) or 'no keys'}"
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -82,7 +75,7 @@ def load_scenario(
     ScenarioError, ParameterError
         With file and key, the value, and what is allowed.
     """
-    where, table = _source(scenario)
+    where, table = scenario_table(scenario)
     named = isinstance(overrides or {}, Mapping) and all(
         isinstance(k, str) for k in overrides or ()
     )
@@ -93,14 +86,22 @@ def load_scenario(
     try:
         found = Scenario.model_validate(table)
     except ValidationError as error:
-        raise ParameterError(_explain(where, table, error)) from None
+        raise ParameterError(explain(where, table, error, Scenario)) from None
     check_parts(found, where)
+    vars(found)["origin"] = where
     return found
 
 
-def _source(scenario: Any) -> tuple[str, dict[str, Any]]:
+def scenario_table(scenario: Any) -> tuple[str, dict[str, Any]]:
+    """Where a scenario comes from, in words, and its tables, not yet checked.
+
+    Raises
+    ------
+    ScenarioError
+        When there is no such name or file, or it is no TOML.
+    """
     if isinstance(scenario, Scenario):
-        return scenario.name, scenario.model_dump(mode="json", exclude_none=True)
+        return scenario.origin, scenario.model_dump(mode="json", exclude_none=True)
     if isinstance(scenario, Mapping):
         return "scenario", _copied(scenario)
     if not isinstance(scenario, str | Path):
@@ -117,7 +118,7 @@ def _anchor(path: Path, underlying: Any) -> None:
     recording = underlying.get("recording") if isinstance(underlying, dict) else None
     if isinstance(recording, dict) and isinstance(recording.get("file"), str):
         beside = path.parent / recording["file"]
-        if beside.is_file() and path.parent != SCENARIOS:
+        if is_there(beside) and path.parent != SCENARIOS:
             recording["file"] = str(beside.resolve())
 
 
@@ -139,92 +140,51 @@ def override(table: dict[str, Any], path: str, value: Any) -> None:
     """
     node: Any = table
     keys = path.split(".")
-    for depth, key in enumerate(keys[:-1]):
-        node = _member(node, key, ".".join(keys[: depth + 1]), keys[0])
+    for depth in range(len(keys) - 1):
+        single = node.get(keys[depth]) if isinstance(node, dict) else None
+        if keys[depth + 1] == "0" and isinstance(single, int | float):
+            node[keys[depth]] = [single]  # the only number of a distribution
+        node = _member(node, keys[: depth + 1])
+    last: Any = keys[-1]
     if isinstance(node, list):
-        raise ParameterError(f"{path}: names a whole table; add the key to change")
-    if len(keys) == 1 and keys[0] not in Scenario.model_fields:
+        last = _place_of_number(node, last, path)
+    if len(keys) == 1 and last not in Scenario.model_fields:
         raise ParameterError(f"{path}: no such key; {did_you_mean(path, Scenario.model_fields)}")
-    node[keys[-1]] = value
+    node[last] = value
 
 
-def _member(node: Any, key: str, where: str, top: str) -> Any:
+def _member(node: Any, keys: list[str]) -> Any:
+    """Table or list that the last of some keys names within a table or a list."""
+    key, where = keys[-1], ".".join(keys)
     if isinstance(node, list):
-        names = [row.get("name", row.get("kind")) for row in node]
-        if key in names:
-            return node[names.index(key)]
-        if key.isdigit() and int(key) < len(node):
-            return node[int(key)]
-        raise ParameterError(f"{where}: no such row; {did_you_mean(key, map(str, names))}")
-    if key not in node and top not in Scenario.model_fields:
+        names = [row.get("name", row.get("kind")) if isinstance(row, dict) else "" for row in node]
+        if key in names or (key.isdigit() and int(key) < len(node)):
+            member = node[names.index(key) if key in names else int(key)]
+        else:
+            raise ParameterError(f"{where}: no such row; {did_you_mean(key, map(str, names))}")
+    elif key not in node and keys[0] not in Scenario.model_fields:
         raise ParameterError(f"{where}: no such key; {did_you_mean(key, Scenario.model_fields)}")
-    member = node.setdefault(key, {})
+    else:
+        member = node.setdefault(key, _default_table(keys))
     if not isinstance(member, dict | list):
         raise ParameterError(f"{where}: is a value, {member!r}, not a table")
     return member
 
 
-def _allowed_keys(location: tuple[Any, ...]) -> list[str]:
-    """Keys that the table at a location of the schema takes."""
-    model: Any = Scenario
-    for step in location:
-        if isinstance(step, int):
-            continue
-        field = model.model_fields.get(step) if _is_model(model) else None
-        if field is None:
-            return []
-        model = _model_in(field.annotation)
-    return list(model.model_fields) if _is_model(model) else []
+def _place_of_number(node: list[Any], key: str, path: str) -> int:
+    """Place of one of the numbers of a distribution, as in `population.longs.wealth.pareto.0`."""
+    if any(isinstance(row, dict) for row in node):
+        raise ParameterError(f"{path}: names a whole table; add the key to change")
+    if not key.isdigit() or int(key) >= len(node):
+        raise ParameterError(f"{path}: no such number; allowed are 0 to {len(node) - 1}")
+    return int(key)
 
 
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def _model_in(annotation: Any) -> Any:
-    if _is_model(annotation):
-        return annotation
-    return next((m for a in get_args(annotation) if (m := _model_in(a)) is not None), None)
-
-
-def _explain(where: str, table: dict[str, Any], error: ValidationError) -> str:
-    """One line for the first few errors of a validation."""
-    lines = [_explain_one(table, detail) for detail in error.errors()[:5]]
-    more = error.error_count() - len(lines)
-    return f"{where}: " + "; ".join(lines) + (f"; and {more} more" if more else "")
-
-
-def _explain_one(table: dict[str, Any], detail: Any) -> str:
-    location = detail["loc"]
-    key = path_text(table, location)
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        allowed = did_you_mean(str(location[-1]), _allowed_keys(location[:-1]))
-        return f"{key}: unknown key; {allowed}"
-    if detail["type"] == "missing":
-        return f"{key}: is missing"
-    value = detail.get("input")
-    shown = "" if isinstance(value, dict | list | tuple | BaseModel) else f" = {value!r}"
-    return f"{key}{shown}: {message[0].lower()}{message[1:]}"
-
-
-def path_text(table: Any, location: Iterable[Any]) -> str:
-    """Dotted path of a location, rows of lists by their name."""
-    words: list[str] = []
-    for step in location:
-        table = _look(table, step)
-        if isinstance(step, int) and isinstance(table, dict):
-            words.append(str(table.get("name", table.get("kind", step))))
-        else:
-            words.append(str(step))
-    return ".".join(words) or "scenario"
-
-
-def _look(table: Any, step: Any) -> Any:
-    try:
-        return table[step]
-    except (KeyError, IndexError, TypeError):
-        return None
+def _default_table(keys: list[str]) -> dict[str, Any]:
+    """Table that stands where a scenario is silent: the part of the venue that is the default."""
+    field = Venue.model_fields.get(keys[1]) if keys[0] == "venue" and len(keys) == 2 else None
+    default = field.get_default(call_default_factory=True) if field is not None else None
+    return default if isinstance(default, dict) else {}
 
 
 def read_numbers(record: type[Numbers], table: Mapping[str, Any], where: str) -> Any:

@@ -128,6 +128,8 @@ class Market(mesa.Model):  # type: ignore[misc]
 
         The data collector is asked by `step` alone; here collect where you want to look.
         """
+        if not 0 <= duration < math.inf:
+            raise ParameterError(f"duration = {duration}: must be a number of blocks, 0 or more")
         end = self.time + duration
         self._default_schedule.stop()
         while self.time < end:

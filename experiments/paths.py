@@ -13,13 +13,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crossmargin.experiments.recordings import (
+    OHLC,
+    Floats,
+    check_gaps,
+    length_of,
+    line_of,
+    moments_of,
+    name_of,
+    read,
+    seconds_of,
+    values_of,
+)
 from crossmargin.model.draws import PATH, generator, population_key
 from crossmargin.model.errors import ScenarioError
 
-OHLC = ("open", "high", "low", "close")
 #: First key of the draws inside candles; a candle's own is its moment, so that dates move none.
 KEY = population_key("candles")
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -61,116 +71,35 @@ def load_path(file: str | Path, window: Window, seed: int = 0) -> Floats:
         or not positive, a candle that contradicts itself, moments that are unordered, repeated or
         leave a gap, dates outside the file, a horizon that it does not cover.
     """
-    table = _read(Path(file))
+    table = read(Path(file))
     if "price" in table.columns and not set(OHLC) <= set(table.columns):
         return _from_prices(table, Path(file), window)
     return _from_candles(table, Path(file), window, seed)
 
 
-# Reading --------------------------------------------------------------------------------------
-
-
-def _line(row: int) -> int:
-    """Line of the file that holds a row, counted from 1 with the header."""
-    return row + 2
-
-
-def _read(file: Path) -> pd.DataFrame:
-    if not file.is_file():
-        raise ScenarioError(f"{file}: no such file")
-    try:
-        table = pd.read_csv(file, dtype=str, skip_blank_lines=False, keep_default_na=False)
-    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
-        raise ScenarioError(f"{file}: cannot be read as CSV: {str(error).strip()}") from None
-    table.columns = table.columns.str.strip().str.lower()
-    names = {"timestamp": "timestamps", "time": "timestamps", "date": "timestamps"}
-    table = table.rename(columns=names)
-    needed = ("price",) if "price" in table.columns else OHLC
-    missing = [name for name in ("timestamps", *needed) if name not in table.columns]
-    if missing:
-        raise ScenarioError(
-            f"{file}, line 1: no column {', '.join(missing)}; found {', '.join(table.columns)}"
-        )
-    if table.empty:
-        raise ScenarioError(f"{file}: no rows below the header")
-    return table
-
-
-def _moments(table: pd.DataFrame, file: Path) -> Floats:
-    """Seconds since 1970 of each row, rising."""
-    try:
-        parsed = pd.to_datetime(table["timestamps"], utc=True, errors="coerce", format="ISO8601")
-    except (ValueError, OverflowError) as error:
-        raise ScenarioError(f"{file}, column timestamps: {error}") from None
-    bad = np.flatnonzero(parsed.isna())
-    if bad.size:
-        value = table["timestamps"].iloc[bad[0]]
-        raise ScenarioError(
-            f"{file}, line {_line(bad[0])}, column timestamps: {value!r} is no ISO 8601 moment"
-        )
-    seconds: Floats = parsed.dt.as_unit("ns").astype("int64").to_numpy() / 1e9
-    wrong = np.flatnonzero(np.diff(seconds) <= 0)
-    if wrong.size:
-        row = int(wrong[0]) + 1
-        what = "repeats" if seconds[row] == seconds[row - 1] else "lies before"
-        value = table["timestamps"].iloc[row]
-        raise ScenarioError(
-            f"{file}, line {_line(row)}, column timestamps: {value} {what} the line above"
-        )
-    return seconds
-
-
-def _values(table: pd.DataFrame, column: str, file: Path, rows: slice) -> Floats:
-    """Positive numbers of a column."""
-    text = table[column].iloc[rows]
-    values: Floats = pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
-    bad = np.flatnonzero(~np.isfinite(values) | (values <= 0))
-    if bad.size:
-        row = int(bad[0])
-        raise ScenarioError(
-            f"{file}, line {_line(row + rows.start)}, column {column}: "
-            f"{text.iloc[row]!r} is no positive number"
-        )
-    return values
-
-
-def _seconds(moment: str, file: Path, key: str) -> float:
-    try:
-        parsed = pd.Timestamp(moment)
-    except (ValueError, OverflowError, TypeError):
-        raise ScenarioError(f"{file}: {key} {moment!r} is no ISO 8601 moment") from None
-    if parsed is pd.NaT:
-        raise ScenarioError(f"{file}: {key} {moment!r} is no ISO 8601 moment")
-    parsed = parsed.tz_localize("UTC") if parsed.tz is None else parsed.tz_convert("UTC")
-    return float(parsed.timestamp())
-
-
-def _name(seconds: float) -> str:
-    return str(pd.Timestamp(seconds, unit="s"))
-
-
 def _span(moments: Floats, length: float, file: Path, window: Window) -> tuple[float, float]:
     """First and last second that the run needs, checked against the file and `end`."""
-    start = _seconds(window.start, file, "start")
+    start = seconds_of(window.start, file, "start")
     stop = start + window.steps * window.block_seconds
     first, last = float(moments[0]), float(moments[-1]) + length
     if not first <= start < last:
         raise ScenarioError(
-            f"{file}: start {window.start} lies outside the file, {_name(first)} to {_name(last)}"
+            f"{file}: start {window.start} lies outside the file, "
+            f"{name_of(first)} to {name_of(last)}"
         )
-    if window.end is not None and (end := _seconds(window.end, file, "end")) < last:
+    if window.end is not None and (end := seconds_of(window.end, file, "end")) < last:
         if end <= start:
             raise ScenarioError(f"{file}: end {window.end} is not after start {window.start}")
         last = end
-    elif window.end is not None and _seconds(window.end, file, "end") > last:
+    elif window.end is not None and seconds_of(window.end, file, "end") > last:
         raise ScenarioError(
-            f"{file}: end {window.end} lies outside the file, which ends at {_name(last)}"
+            f"{file}: end {window.end} lies outside the file, which ends at {name_of(last)}"
         )
     if stop > last + 1e-6:
         most = int((last - start) / window.block_seconds)
         raise ScenarioError(
             f"{file}: {window.steps} steps of {window.block_seconds:g} s from {window.start} "
-            f"run to {_name(stop)}, prices end at {_name(last)}; at most {most} steps fit"
+            f"run to {name_of(stop)}, prices end at {name_of(last)}; at most {most} steps fit"
         )
     return start, stop
 
@@ -179,9 +108,9 @@ def _span(moments: Floats, length: float, file: Path, window: Window) -> tuple[f
 
 
 def _from_prices(table: pd.DataFrame, file: Path, window: Window) -> Floats:
-    moments = _moments(table, file)
+    moments = moments_of(table, file)
     start, _ = _span(moments, window.block_seconds, file, window)
-    prices = _values(table, "price", file, slice(0, len(table)))
+    prices = values_of(table, "price", file, slice(0, len(table)))
     _check_holes(moments, file, slice(*np.searchsorted(moments, _bounds(start, window))))
     wanted = start + window.block_seconds * np.arange(window.steps)
     return np.interp(wanted, moments, np.log(prices))
@@ -199,20 +128,12 @@ def _check_holes(moments: Floats, file: Path, rows: slice) -> None:
     if wrong.size:
         row = max(0, rows.start - 1) + int(wrong[0])
         raise ScenarioError(
-            f"{file}, line {_line(row + 1)}, column timestamps: {gaps[wrong[0]]:g} s after the "
+            f"{file}, line {line_of(row + 1)}, column timestamps: {gaps[wrong[0]]:g} s after the "
             f"price before it, ten times more than the usual {usual:g} s"
         )
 
 
 # Candles ----------------------------------------------------------------------------------------
-
-
-def _length(moments: Floats, file: Path) -> float:
-    """Seconds of a candle: the commonest distance between two."""
-    if len(moments) < 2:
-        raise ScenarioError(f"{file}: one candle alone does not say how long it is; two are needed")
-    gaps, counts = np.unique(np.diff(moments), return_counts=True)
-    return float(gaps[np.argmax(counts)])
 
 
 def _blocks(length: float, file: Path, window: Window) -> int:
@@ -232,7 +153,7 @@ def _check_candles(candles: dict[str, Floats], file: Path, first: int) -> None:
     if wrong.size:
         row = int(wrong[0])
         raise ScenarioError(
-            f"{file}, line {_line(row + first)}, column high: "
+            f"{file}, line {line_of(row + first)}, column high: "
             f"{high[row]:g} is below low {low[row]:g}"
         )
     for column in ("open", "close"):
@@ -241,32 +162,21 @@ def _check_candles(candles: dict[str, Floats], file: Path, first: int) -> None:
         if wrong.size:
             row = int(wrong[0])
             raise ScenarioError(
-                f"{file}, line {_line(row + first)}, column {column}: {values[row]:g} lies outside "
-                f"low {low[row]:g} to high {high[row]:g}"
+                f"{file}, line {line_of(row + first)}, column {column}: {values[row]:g} lies "
+                f"outside low {low[row]:g} to high {high[row]:g}"
             )
 
 
-def _check_gaps(moments: Floats, length: float, file: Path, first: int) -> None:
-    wrong = np.flatnonzero(np.diff(moments) != length)
-    if wrong.size:
-        row = int(wrong[0])
-        raise ScenarioError(
-            f"{file}, line {_line(row + first + 1)}, column timestamps: the candle after "
-            f"{_name(moments[row])} should begin at {_name(moments[row] + length)}, "
-            f"the next one begins at {_name(moments[row + 1])}"
-        )
-
-
 def _from_candles(table: pd.DataFrame, file: Path, window: Window, seed: int) -> Floats:
-    moments = _moments(table, file)
-    length = _length(moments, file)
+    moments = moments_of(table, file)
+    length = length_of(moments, file)
     blocks = _blocks(length, file, window)
     start, stop = _span(moments, length, file, window)
     first = int(np.searchsorted(moments, start + 1e-6, side="right")) - 1
     last = int(np.searchsorted(moments, stop - 1e-6, side="left"))
     rows = slice(first, last)
-    _check_gaps(moments[first : last + 1], length, file, first)
-    candles = {column: _values(table, column, file, rows) for column in OHLC}
+    check_gaps(moments[first : last + 1], length, file, first)
+    candles = {column: values_of(table, column, file, rows) for column in OHLC}
     _check_candles(candles, file, first)
     logs = np.log(np.array([candles[column] for column in OHLC])).T
     keys = moments[rows].astype(np.int64)

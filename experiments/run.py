@@ -16,7 +16,7 @@ from crossmargin.experiments.frames import Floats
 from crossmargin.experiments.groups import groups_of, near_liquidation
 from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.schema import Scenario
-from crossmargin.model.errors import ParameterError, ScenarioError
+from crossmargin.model.errors import ParameterError
 from crossmargin.model.margin.numbers import measure_all
 from crossmargin.model.state import INSURANCE, REASONS, Array
 from crossmargin.model.world import World
@@ -159,10 +159,7 @@ def _market_summary(run: Run) -> dict[str, dict[str, float]]:
 
 def begin(scenario: Scenario, seed: int) -> tuple[World, Array]:
     """World of a scenario and the equity of every row at step 0, quote units."""
-    try:
-        world = build(scenario, seed)
-    except ScenarioError as error:
-        raise type(error)(f"{scenario.name}: {error}") from None
+    world = build(scenario, seed)
     measure_all(world.state.ledger, world.state.book)
     return world, world.state.ledger.accounts["equity"].copy()
 

@@ -4,6 +4,7 @@ Every field carries its unit, its range and, where a number comes from somewhere
 Tables with a `kind` are parts: the other keys are the numbers of that part (see `parts.py`).
 """
 
+import functools
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -46,7 +47,7 @@ class Table(BaseModel):
 class RunTable(Table):
     """How long to run and how finely."""
 
-    block_seconds: float = quantity(..., "s", "Length of a block.", gt=0, le=86400)
+    block_seconds: float = quantity(..., "s", "Length of a block.", ge=1e-3, le=86400)
     steps: int = quantity(..., "blocks", "Blocks to run.", ge=1, le=10_000_000)
     depth_band: float = quantity(
         0.02, "fraction", "Depth counts lots this near the mid.", gt=0, le=0.5
@@ -198,9 +199,13 @@ class Position(Table):
         1.0,
         description="Notional over wealth; at most what the first margin tier allows.",
         validate_default=True,
+        json_schema_extra={"unit": "multiple of wealth"},
     )
     entry: Distribution = Field(
-        1.0, description="Entry price over the first price.", validate_default=True
+        1.0,
+        description="Entry price over the first price.",
+        validate_default=True,
+        json_schema_extra={"unit": "multiple of the first price"},
     )
 
 
@@ -212,7 +217,10 @@ class Population(Table):
     count: int = quantity(..., "agents", "How many.", ge=1, le=10_000_000)
     markets: tuple[Name, ...] = ()
     wealth: Distribution = Field(
-        0.0, description="Equity at the start, quote.", validate_default=True
+        0.0,
+        description="Equity at the start.",
+        validate_default=True,
+        json_schema_extra={"unit": "quote"},
     )
     collateral: dict[Name, float] = Field(
         default_factory=dict, description="Share of wealth held in an asset; the rest is quote."
@@ -251,6 +259,11 @@ class Scenario(Table):
     venue: Venue = Field(default_factory=Venue)
     population: tuple[Population, ...] = Field(min_length=1)
     shock: tuple[PartTable, ...] = ()
+
+    @functools.cached_property
+    def origin(self) -> str:
+        """Where it was read from, for errors; its name when no file is known."""
+        return self.name
 
     @model_validator(mode="after")
     def _names(self) -> Self:

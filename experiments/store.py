@@ -110,7 +110,11 @@ def staged(folder: Path) -> Iterator[Path]:
         raise ScenarioError(f"--out {folder}: cannot be written: {error.strerror}") from None
     try:
         yield stage
-        for file in sorted(stage.iterdir()):
+        files = sorted(stage.iterdir(), key=lambda file: (file.suffix == ".json", file.name))
+        for file in files:
+            if (folder / file.name).is_dir():
+                raise ScenarioError(f"--out {folder}: {file.name} is a folder there")
+        for file in files:  # run.json last: it says that the others are there
             os.replace(file, folder / file.name)
     except OSError as error:
         raise ScenarioError(f"--out {folder}: cannot be written: {error.strerror}") from error
@@ -202,11 +206,12 @@ def reproduce(folder: Path) -> tuple[bool, bool, list[str]]:
     """
     record = read_sidecar(folder)
     scenario = load_scenario(record["scenario"])
+    tables = {name: read_table(folder, name) for name in TABLES}
     run = simulate(scenario, seed=record["seed"], steps=record["steps"])
     notes = _environment_notes(record)
     is_equal = is_near = True
-    for name in TABLES:
-        old, new = read_table(folder, name), getattr(run, name)
+    for name, old in tables.items():
+        new = getattr(run, name)
         if not same(old, new):
             is_equal = False
             near = close(old, new)

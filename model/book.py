@@ -12,6 +12,7 @@ from crossmargin.model.levels import bit, drop_level, page_of
 from crossmargin.model.memory import untouched
 from crossmargin.model.state import (
     ALLOW_SELF_TRADE,
+    FORCED,
     LADDER,
     LEVEL,
     POOL,
@@ -20,6 +21,7 @@ from crossmargin.model.state import (
     RESTING,
     SELF_ALLOW,
     SELF_CANCEL_RESTING,
+    SELF_CANCEL_TAKER,
     Array,
     Book,
 )
@@ -138,6 +140,20 @@ def allowed(book, order):
 
 
 @kernel
+def self_trade_policy(book, message):
+    """What happens when a message meets an order of its own account.
+
+    Its own order must not shield an account from a forced one: that cancels the order.
+    """
+    policy = book.ladders[message.market].self_trade
+    if message.flags & ALLOW_SELF_TRADE != 0:
+        return SELF_ALLOW
+    if message.author_class == FORCED and policy == SELF_CANCEL_TAKER:
+        return SELF_CANCEL_RESTING
+    return policy
+
+
+@kernel
 def _record_trade(book, fill, order, message, lots):
     ladder = book.ladders[message.market]
     fill.maker_order = order.id
@@ -173,11 +189,11 @@ def match(book, message, limit, lots, fill):
         level = book.levels[book.table[market, opposite, tick >> 6], tick & 63]
         slot = level.head
         order = book.orders[slot]
-        policy = book.ladders[market].self_trade
-        if order.account == message.account and policy != SELF_ALLOW:
-            if message.flags & ALLOW_SELF_TRADE == 0:
-                if policy != SELF_CANCEL_RESTING:
-                    return STOPPED
+        if order.account == message.account:
+            policy = self_trade_policy(book, message)
+            if policy == SELF_CANCEL_TAKER:
+                return STOPPED
+            if policy == SELF_CANCEL_RESTING:
                 remove(book, slot)
                 continue
         traded = min(lots, allowed(book, order))

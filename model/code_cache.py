@@ -83,9 +83,12 @@ def _imports(path: Path, modified: int) -> frozenset[Path]:
 
 
 def import_closure(path: Path) -> list[Path]:
-    """Sources of this package that a file can reach by import, itself included, sorted."""
+    """Sources of this package that a file can reach by import, itself included, sorted.
+
+    The records are always among them: a kernel takes them as arguments without importing them.
+    """
     seen: set[Path] = set()
-    todo = [path]
+    todo = [path, *(file for file in [HOME / "model" / "state.py"] if file.is_file())]
     while todo:
         file = todo.pop()
         if file not in seen:

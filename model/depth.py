@@ -5,10 +5,10 @@ Nothing here changes a book.
 
 import numpy as np
 
-from crossmargin.model.book import reducible
+from crossmargin.model.book import reducible, self_trade_policy
 from crossmargin.model.kernel import kernel
 from crossmargin.model.levels import level_down, level_up
-from crossmargin.model.state import ALLOW_SELF_TRADE, REDUCE_ONLY, SELF_ALLOW, SELF_CANCEL_RESTING
+from crossmargin.model.state import REDUCE_ONLY, SELF_ALLOW, SELF_CANCEL_RESTING
 
 
 @kernel
@@ -53,9 +53,7 @@ def _level_lots(book, level, message, wanted):
     """
     total = 0
     slot = level.head
-    policy = book.ladders[message.market].self_trade
-    if message.flags & ALLOW_SELF_TRADE != 0:
-        policy = SELF_ALLOW
+    policy = self_trade_policy(book, message)
     while slot >= 0 and total < wanted:
         order = book.orders[slot]
         is_own = order.account == message.account

@@ -9,6 +9,8 @@ from crossmargin.model.kernel import kernel
 
 #: Seconds of a year: these markets never close.
 YEAR = 365 * 86400.0
+#: No duration is longer, steps: more than any run has, and a sum of two fits 32 bits.
+FOREVER = 1e9
 
 
 @kernel
@@ -52,10 +54,10 @@ def log_price(state, market, half_price):
 @kernel
 def steps_of(state, seconds):
     """Whole steps nearest to a duration in seconds, one at least."""
-    return max(1, to_units(seconds / state.clock[0].block_seconds + 0.5))
+    return max(1, to_units(min(seconds / state.clock[0].block_seconds + 0.5, FOREVER)))
 
 
 @kernel
 def first_step_after(state, seconds):
     """First step that begins at or after a moment, seconds from the start of the run."""
-    return to_units(math.ceil(seconds / state.clock[0].block_seconds - 1e-9))
+    return to_units(math.ceil(min(seconds / state.clock[0].block_seconds - 1e-9, FOREVER)))

@@ -197,7 +197,8 @@ class OrderBook:
     ) -> None:
         if self_trade not in _POLICIES:
             raise ParameterError(f"self_trade: {self_trade!r} is none of {', '.join(_POLICIES)}")
-        whole = all(isinstance(n, int | np.integer) for n in (price_levels, capacity, accounts))
+        numbers = (price_levels, capacity, accounts)
+        whole = all(isinstance(n, int | np.integer) and n is not True for n in numbers)
         if not whole or not (
             0 < price_levels <= 1 << 30 and 0 < capacity <= 1 << 24 and accounts >= 0
         ):

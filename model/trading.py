@@ -129,7 +129,9 @@ def _malformation(book, ledger, message):
     if message.action != MARKET_ORDER and not 0 < message.price < book.table.shape[2] << 6:
         return BAD_PRICE
     market = ledger.markets[message.market]
-    half_price = market.mark if message.action == MARKET_ORDER else 2 * message.price
+    half_price = market.mark
+    if message.action != MARKET_ORDER:
+        half_price = max(half_price, 2 * message.price)
     value = np.float64(message.quantity) * half_price * market.half_unit
     if not 0 < message.quantity <= LARGEST_ORDER or value > LARGEST:
         return BAD_QUANTITY

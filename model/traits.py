@@ -7,6 +7,7 @@ A distribution is a number, or a table with one entry:
     {choice = [a, b, ...]}   {pareto = [smallest, exponent, largest]}
 """
 
+import sys
 from typing import Annotated, Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def checked(value: Any) -> Any:
     numbers = numbers if isinstance(numbers, list | tuple) else [numbers]
     if any(isinstance(x, bool) or not isinstance(x, int | float) for x in numbers):
         raise ValueError(f"{name}: {numbers} are not all numbers")
-    if not all(np.isfinite(x) for x in numbers):
+    if not all(abs(x) <= sys.float_info.max for x in numbers):
         raise ValueError(f"{name}: {numbers} are not all finite")
     if name == "choice" and numbers:
         return {name: [float(x) for x in numbers]}
@@ -98,7 +99,8 @@ def quantiles(distribution: Any, uniform: NDArray[np.float64]) -> NDArray[np.flo
     numbers = numbers if isinstance(numbers, list) else [numbers]
     if name == "choice":
         return np.asarray(numbers)[np.minimum(uniform * len(numbers), len(numbers) - 1).astype(int)]
-    return np.asarray(DISTRIBUTIONS[name][1](uniform, *numbers), float)
+    with np.errstate(all="ignore"):  # what draws infinity is refused by whoever asked for it
+        return np.asarray(DISTRIBUTIONS[name][1](uniform, *numbers), float)
 
 
 def draw(distribution: Any, seed: int, keys: NDArray[np.uint64], which: int) -> NDArray[np.float64]:

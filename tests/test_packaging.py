@@ -16,6 +16,7 @@ from zipfile import ZipFile
 import pytest
 
 import crossmargin
+from crossmargin.experiments.sweeps.extras import PACKAGES
 from tests.repository import FOLDERS, ROOT, files, imports, module_name, sources
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -97,23 +98,35 @@ def test_type_checkers_see_the_public_names() -> None:
 def test_constraints_are_plain_pins_of_every_requirement() -> None:
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line), line
-    assert requirements("dev") - set(pins()) == set()
+    required = requirements("dev", "analysis", "dask") - {"crossmargin"}
+    assert required - set(pins()) == set()
 
 
 def third_party(paths: list[Path]) -> set[str]:
     own = {"crossmargin", "tests", *sys.stdlib_module_names}
-    tops = {name.partition(".")[0] for path in paths for name in imports(path)}
-    return {normal(top) for top in tops - own}
+    names = {name for path in paths for name in (imports(path) | needed(path))}
+    tops = {name.partition(".")[0] for name in names}
+    return {normal(PACKAGES.get(top, top)) for top in tops - own}
+
+
+def needed(path: Path) -> set[str]:
+    """Modules of extras, which are imported by `need("module")` when they are used."""
+    calls = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)]
+    named = [call.args[0] for call in calls if getattr(call.func, "id", "") == "need" and call.args]
+    return {str(word.value) for word in named if isinstance(word, ast.Constant)}
 
 
 def test_what_the_package_imports_is_what_it_requires() -> None:
     code = [path for folder in ("crossmargin", *FOLDERS) for path in sources(folder)]
-    # llvmlite comes with Numba, which pins it; pandas writes Parquet with pyarrow.
-    assert (third_party(code) - {"llvmlite"}) | {"pyarrow"} == requirements()
+    # llvmlite comes with Numba, which pins it, and threadpoolctl with scikit-learn; pandas writes
+    # Parquet with pyarrow and Plotly pictures with kaleido.
+    found = (third_party(code) - {"llvmlite", "threadpoolctl"}) | {"pyarrow", "kaleido"}
+    assert found == requirements("analysis", "dask")
 
 
 def test_what_the_tests_import_is_required_by_dev() -> None:
-    assert third_party(sources("tests")) <= requirements("dev") | {"llvmlite"}
+    required = requirements("dev", "analysis", "dask") | {"llvmlite"}
+    assert third_party(sources("tests")) <= required
 
 
 @pytest.mark.parametrize("halves", FORBIDDEN)

@@ -15,12 +15,23 @@
   });
   function fit(layout, place) {
     layout.dragmode = false;
+    if (layout.meta && layout.meta.panels) { stack(layout, layout.meta, place); }
     (layout.annotations || []).forEach(function (a) { a.font = Object.assign({}, a.font, {size: 9}); });
     if (layout.yaxis && layout.yaxis.scaleanchor) {
       layout.height = 1.1 * place.clientWidth;
       layout.xaxis.range = layout.xaxis.range.map(function (v) { return 1.15 * v; });
       place.style.height = layout.height + "px";
     }
+  }
+  function stack(layout, meta, place) {
+    for (let i = 0; i < meta.panels; i += 1) {
+      const x = layout["xaxis" + (i ? i + 1 : "")], y = layout["yaxis" + (i ? i + 1 : "")];
+      x.domain = [0, 1];
+      y.domain = [1 - (i + 0.72) / meta.panels, 1 - i / meta.panels];
+      y.showticklabels = true;
+    }
+    layout.height = meta.head + meta.panel * meta.panels;
+    place.style.height = layout.height + "px";
   }
   function shrink(trace) {
     if (trace.marker && Array.isArray(trace.marker.size)) {

@@ -19,6 +19,7 @@ from crossmargin.model.state import (
     FEES,
     FORCED,
     IMMEDIATE_OR_CANCEL,
+    LARGEST_ORDER,
     LIMIT,
     OUTSIDE,
     SPOT,
@@ -53,7 +54,7 @@ def _write_order(state, row, parcel):
     order.flags = 0
     order.account = row
     order.price = max(1, min(parcel.half_price // 2, ticks - 1))
-    order.quantity = abs(parcel.lots)
+    order.quantity = min(abs(parcel.lots), LARGEST_ORDER)
     order.order = 0
     order.market = parcel.market
     order.author_class = FORCED
@@ -127,11 +128,15 @@ def close_out(state, row, kind, parcel):
         log.cursor[0].author = event.id
         place(state.book, ledger, log, log.forced[0])
         notional = _count(state, event, market, before)
-    fill_entry(state, event, entry, held - ledger.lots[row, market], notional)
+    state.clock[0].n_forced += 1
+    closed = held - ledger.lots[row, market]
+    if closed == 0:  # nobody may trade with it: an order was sent, and nothing was liquidated
+        log.cursor[0].liquidations -= 1
+        return 0
+    fill_entry(state, event, entry, closed, notional)
     entry.in_profit = notional if in_profit else 0
     entry.penalty = penalise(state, row, market, notional, FEES)
-    state.clock[0].n_forced += 1
-    return abs(held - ledger.lots[row, market])
+    return abs(closed)
 
 
 @kernel

@@ -2,10 +2,17 @@
 
 import sys
 
-from tests.benchmarks import book, market, start
+from tests.benchmarks import book, market, rare, start, sweep_results, sweeps
 from tests.benchmarks.figures import Figure, write
 
-GROUPS = {"book": book, "market": market, "start": start}
+GROUPS = {
+    "book": book,
+    "market": market,
+    "start": start,
+    "sweeps": sweeps,
+    "results": sweep_results,
+    "rare": rare,
+}
 
 
 def main(names: list[str]) -> int:

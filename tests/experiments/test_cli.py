@@ -60,6 +60,10 @@ def test_lists() -> None:
     schema = json.loads(crossmargin("schema").stdout)
     assert "makers" in schema["parts"]
     assert crossmargin("validate", "calm").returncode == 0
+    plan = json.loads(crossmargin("schema", "--sweep").stdout)
+    assert {"scenario", "factor", "design", "replications"} <= plan["properties"].keys()
+    keys = crossmargin("schema", "--keys", "calm").stdout.splitlines()
+    assert "venue.penalty_rate = 0.005  (numbers, 0 <= x <= 0.5, fraction)" in keys
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from crossmargin.experiments.load import load_scenario, scenario_names
+from crossmargin.experiments.run import simulate
 from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import CrossmarginError, ParameterError, ScenarioError
 
@@ -147,6 +148,14 @@ def test_every_field_of_the_schema_has_a_unit_or_a_description() -> None:
         ("population.makers.markets", ["BTC-PERP", "BTC-PERP"], "stands twice"),
         ("asset.BTC.maintenance_weight", 0.1, "below initial_weight"),
         ("population.makers.count", 3_000_000, "resting orders"),
+        ("market.BTC-PERP.lot", 1e9, "one lot is worth"),
+        ("market.BTC-PERP.lot", 1e18, "one lot is worth"),
+        ("market.BTC-USDC.lot", 2.0**31, "market.BTC-USDC.lot"),
+        ("population.makers.wealth", {"pareto": [10**30]}, "pareto takes"),
+        ("population.makers.wealth", {"pareto": [10**400, 1.0]}, "finite"),
+        ("population.makers.wealth", 1e300, "population.makers.wealth"),
+        ("population.makers.wealth", {"lognormal": [2e3, 1e3]}, "population.makers.wealth"),
+        ("run.block_seconds", 1e-320, "run.block_seconds"),
         ("venue.insurance", 1e18, "venue.insurance"),
         ("venue.check_seconds", 1e300, "venue.check_seconds"),
         ("population.longs.wealth", float("nan"), "finite"),
@@ -172,3 +181,21 @@ def test_overrides_that_are_no_mapping_of_paths(overrides: object) -> None:
 def test_scenarios_that_are_none(scenario: object) -> None:
     with pytest.raises(ScenarioError, match="scenario"):
         load_scenario(scenario)  # type: ignore[arg-type]
+
+
+def test_coins_count_in_what_a_scenario_may_hold() -> None:
+    """A fortune in coins leaves 64 bits when their price rises, as one in quote does."""
+    from crossmargin.experiments.build import build
+
+    rich = {"population.longs.wealth": 1e9, "population.longs.collateral": {"BTC": 1.0}}
+    with pytest.raises(CrossmarginError, match="asset"):
+        build(load_scenario("flash-crash", rich), 0)
+
+
+def test_errors_found_while_building_name_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, TEXT.replace("tick = 1.0", "tick = 1e-9", 1))
+    with pytest.raises(CrossmarginError, match=f"{path.name}: market.*tick"):
+        simulate(path, steps=1)
+    key = "underlying.BTC.recording.file"
+    with pytest.raises(CrossmarginError, match=r"august-2024.*recording.file.*no such file"):
+        simulate("august-2024", steps=1, overrides={key: "x" * 300 + ".csv"})

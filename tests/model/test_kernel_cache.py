@@ -119,6 +119,15 @@ def test_an_edited_global_of_equal_size_and_time_is_seen(package: Package) -> No
     assert package.run() == "8.0 0"
 
 
+def test_edited_records_count_though_a_kernel_does_not_import_them(package: Package) -> None:
+    records = package.callee.with_name("state.py")
+    records.write_text("WIDTH = 8\n")
+    assert package.run() == "3.0 0"
+    assert package.run() == "3.0 1"
+    records.write_text("WIDTH = 9\n")
+    assert package.run() == "3.0 0"
+
+
 def test_a_reverted_edit_finds_the_old_code_again(package: Package) -> None:
     package.run()
     package.edit("2.0", "7.0")

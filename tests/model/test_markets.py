@@ -51,3 +51,9 @@ def test_durations_become_steps() -> None:
     STATE.clock["block_seconds"] = 4.0
     assert [from_python(steps_of)(STATE, s) for s in (0.1, 4.0, 5.9, 6.1)] == [1, 1, 1, 2]
     assert [from_python(first_step_after)(STATE, s) for s in (0.0, 0.1, 4.0, 4.1)] == [0, 1, 1, 2]
+
+
+def test_durations_beyond_any_run_mean_for_ever() -> None:
+    for seconds in (1e12, 1e20, 1e300):
+        assert from_python(steps_of)(STATE, seconds) == 10**9
+        assert from_python(first_step_after)(STATE, seconds) == 10**9

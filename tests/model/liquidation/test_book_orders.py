@@ -8,8 +8,10 @@ from crossmargin.model.state import (
     FORCED,
     FORCED_ORDER,
     INSURANCE,
+    LARGEST_ORDER,
     OUTSIDE,
     PENALTY,
+    SELF_CANCEL_TAKER,
     TAKEOVER,
 )
 from crossmargin.model.world import World
@@ -285,3 +287,40 @@ def test_a_forced_order_pays_no_taker_s_fee_and_skips_the_margin_check() -> None
     assert liquidate(world) == 1
     assert world.state.ledger.balances[row, QUOTE] == 4 * ONE
     assert world.state.ledger.balances[FEES, QUOTE] == 98 * ONE * 2 // 10_000
+
+
+def rest_a_bid(world: World, row: int) -> None:
+    """Let an account that will be liquidated have a bid of its own, sent in better days."""
+    give(world.state, row, 100.0)
+    assert send(world.state, row, 1, 9790, 1) > 0
+    give(world.state, row, -100.0)
+
+
+def test_an_order_of_its_own_does_not_shield_an_account() -> None:
+    world, row, maker = breached()
+    state = world.state
+    state.book.ladders["self_trade"] = SELF_CANCEL_TAKER
+    rest_a_bid(world, row)
+    bids(world, maker, (9750, 5000))
+    run(world, "states", "queue", "book_orders")
+    assert not state.ledger.lots[row].any()
+    assert not state.book.open_lots[row].any()
+
+
+def test_an_order_that_nobody_may_trade_with_is_no_liquidation() -> None:
+    world, row, _ = breached()
+    state = world.state
+    rest_a_bid(world, row)  # all that rests is its own
+    run(world, "states", "queue", "book_orders")
+    assert state.ledger.lots[row, 0] == 1000
+    assert len(events_of(world, FORCED_ORDER)) == 1
+    assert len(world.rows("liquidations")) == 0
+    assert state.ledger.accounts["liquidations"][row] == 0
+
+
+def test_a_position_larger_than_any_order_is_closed_in_pieces() -> None:
+    world, row, maker = breached(margin=1.65e9, lots=LARGEST_ORDER + 1000)
+    give(world.state, maker, 1e12)
+    bids(world, maker, (9750, LARGEST_ORDER), (9749, 2000))
+    run(world, "states", "queue", "book_orders")
+    assert world.state.ledger.lots[row, 0] == 1000

@@ -1,0 +1,130 @@
+"""Identity of a run: the hash of what it depends on, and of nothing else.
+
+A run is known by its scenario, its factors, its seed and the version of the model; not by the name
+of its plan, its number in it or the order of the factors. So a plan that grows finds what it has.
+"""
+
+import functools
+import hashlib
+import importlib
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from crossmargin.experiments.sweeps.functions import find_function
+from crossmargin.experiments.sweeps.plan import Plan
+from crossmargin.model.code_cache import HOME, PACKAGE, import_closure
+
+#: What a scenario says in words, which changes no run.
+WORDS = {"name", "title", "story", "sources"}
+
+
+@functools.cache
+def model_version() -> str:
+    """Hash of the model's sources and of the libraries that can change a result, 16 hex digits.
+
+    Of the experiments, only what a run is made by counts: a new command or figure changes nothing.
+    """
+    from crossmargin.experiments.store import VERSIONED
+
+    versions = [f"{name} {metadata.version(name)}" for name in VERSIONED]
+    versions.append(f"python {'.'.join(platform.python_version_tuple()[:2])}")
+    return _hash_files(model_files(), versions)[:16]
+
+
+def model_files() -> list[Path]:
+    """Sources that make a run: model and agents, and of the experiments what `run.py` imports."""
+    folders = [HOME / "model", HOME / "agents"]
+    files = {file for folder in folders for file in folder.rglob("*.py")}
+    for entry in ("run.py", "market.py"):
+        files |= set(import_closure(HOME / "experiments" / entry))
+    return sorted(files)
+
+
+def _hash_files(files: Iterable[Path], words: Iterable[str] = ()) -> str:
+    total = hashlib.sha256("\0".join(words).encode())
+    for file in files:
+        name = file.relative_to(HOME).as_posix() if file.is_relative_to(HOME) else file.name
+        total.update(f"\0{name}\0".encode() + file.read_bytes().replace(b"\r\n", b"\n"))
+    return total.hexdigest()
+
+
+def scenario_digest(plan: Plan) -> str:
+    """Hash of what every run of a plan has in common, 16 hex digits.
+
+    The scenario with its settings and steps, the content of its recordings and the sources of
+    parts and traders from outside the package; of a model, its name and the source of its module.
+    """
+    if plan.model is not None:
+        module = find_function(plan.model, "model").__module__
+        return _hash_files(_source_files([module]), [plan.model])[:16]
+    from crossmargin.experiments.load import load_scenario
+
+    scenario = load_scenario(plan.scenario or {}, plan.overrides)
+    table = scenario.model_dump(mode="json", exclude=WORDS, exclude_none=True)
+    files = [_recording(row) for row in table["underlying"] if "recording" in row]
+    files += _source_files(_foreign_modules(table))
+    return _hash_files(files, [canonical(table)])[:16]
+
+
+def _recording(underlying: dict[str, Any]) -> Path:
+    """File of a recording, whose place is then forgotten: its content counts."""
+    from crossmargin.experiments.build import DATA
+
+    return DATA / underlying["recording"].pop("file")
+
+
+def _foreign_modules(table: Any) -> list[str]:
+    """Modules outside the package that a scenario names as kinds of parts or traders."""
+    if isinstance(table, list):
+        return [name for row in table for name in _foreign_modules(row)]
+    if not isinstance(table, dict):
+        return []
+    found = [name for value in table.values() for name in _foreign_modules(value)]
+    kind = str(table.get("kind", "")).partition(":")[0]
+    own = "." not in kind and ":" not in str(table.get("kind", ""))
+    return found if own or kind.startswith(f"{PACKAGE}.") else [*found, kind]
+
+
+def _source_files(modules: Iterable[str]) -> list[Path]:
+    found = [importlib.import_module(name) for name in sorted(set(modules))]
+    files = [getattr(module, "__file__", None) for module in found]
+    return [Path(file) for file in files if file is not None]
+
+
+def run_id(scenario_digest: str, values: Mapping[str, Any], seed: int, version: str) -> str:
+    """Identity of a run, 20 hex digits.
+
+    Parameters
+    ----------
+    scenario_digest : str
+        See the function of that name.
+    values : mapping
+        Factors by path; 5 and 5.0 are one value, and the order does not matter.
+    seed : int
+    version : str
+        See `model_version`.
+    """
+    facts = {
+        "scenario": scenario_digest,
+        "values": {str(path): plain(value) for path, value in values.items()},
+        "seed": int(seed),
+        "version": version,
+    }
+    return hashlib.sha256(canonical(facts).encode()).hexdigest()[:20]
+
+
+def plain(value: Any) -> Any:
+    """Scalar in one form: NumPy's become Python's, whole floats become integers."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no blanks; refuses what is no number."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

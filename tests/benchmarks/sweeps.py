@@ -1,0 +1,86 @@
+"""Sweeps: what two workers gain, what a run costs beyond itself, what the parent holds."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from crossmargin.experiments.sweeps.engine import sweep
+from tests.benchmarks.figures import Figure
+
+#: Turns of a loop that take about a second.
+TURNS = 22_000_000
+#: A market of the size that sweeps use, and how long.
+MARKET = {"scenario": "leverage-spiral", "steps": 240}
+#: What the parent of a sweep holds at most, MB, told by itself.
+HELD = """
+import json, resource, sys
+from crossmargin.experiments.sweeps.engine import sweep
+sweep(json.loads(sys.argv[1]), out=sys.argv[2], jobs=2, executor="processes", progress=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def work(values: Mapping[str, Any], seed: int) -> dict[str, float]:
+    """About a second of work, the same for every run."""
+    total = 0
+    for turn in range(TURNS):
+        total += turn & 1
+    return {"total": float(total)}
+
+
+def nothing(values: Mapping[str, Any], seed: int) -> dict[str, float]:
+    """A run that takes no time."""
+    return {"x": float(values["a"]), "y": seed % 7 / 7}
+
+
+def plan(model: str, n: int, count: int = 1) -> dict[str, Any]:
+    """Plan of n points of a function here."""
+    factor = {"path": "a", "values": list(range(n))}
+    table = {"name": model, "model": f"{__name__}:{model}", "factor": [factor]}
+    return table | {"replications": {"count": count}}
+
+
+def market(count: int) -> dict[str, Any]:
+    """Plan of a real market."""
+    factor = {"path": "venue.penalty_rate", "values": [0.0, 0.01]}
+    return {"name": "market", **MARKET, "factor": [factor], "replications": {"count": count}}
+
+
+def wall(table: dict[str, Any], **options: Any) -> float:
+    """Seconds on the clock of a sweep that is written to a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        sweep(table, out=folder, progress=False, **options)
+        return time.perf_counter() - began
+
+
+def held(n: int) -> float:
+    """Most memory of a parent over so many trivial runs, MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, "-c", HELD, json.dumps(plan("nothing", n // 10, 10)), folder]
+        ran = subprocess.run(words, check=True, capture_output=True, text=True, env=os.environ)
+        return float(ran.stdout)
+
+
+def figures() -> Iterator[Figure]:
+    """All figures of sweeps; the machine should have nothing else to do."""
+    one = wall(plan("work", 20), executor="serial") / 20
+    yield Figure("sweep: a run of the next figure", one, "s")
+    two = wall(plan("work", 200), executor="processes", jobs=2) / 200
+    yield Figure("sweep: two workers, 200 runs of a second", one / two, "times one", at_least=1.8)
+    for executor in ("serial", "threads", "processes"):
+        each = wall(plan("nothing", 10_000), executor=executor, jobs=2) / 10_000
+        yield Figure(f"sweep: overhead, {executor}", 1e3 * each, "ms a run", at_most=2.0)
+    yield Figure("sweep: parent at 10,000 rows", held(10_000), "MB", at_most=500)
+    yield Figure("sweep: parent at 100,000 rows", held(100_000), "MB", at_most=500)
+    sweep(market(1), executor="serial", progress=False)
+    speed = {"serial": 0.0, "threads": 0.0, "processes": 0.0}
+    for executor in [*speed] * 3:  # in turns, so that all meet the same machine
+        speed[executor] = max(speed[executor], 40 / wall(market(20), executor=executor, jobs=2))
+    for executor, rate in speed.items():
+        yield Figure(f"sweep: leverage-spiral, {executor}", rate, "runs/s")
