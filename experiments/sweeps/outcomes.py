@@ -1,5 +1,6 @@
 """Outcomes of a run: numbers of its summary by dotted name, and those of the user's functions."""
 
+import math
 from collections.abc import Iterator, Mapping
 from numbers import Real
 from typing import Any
@@ -26,6 +27,7 @@ OF_RUNS = (
     "insurance_least",
     "adl_notional",
     "socialised_loss",
+    "stops_triggered",
 )
 OF_MARKETS = (
     "first",
@@ -36,6 +38,13 @@ OF_MARKETS = (
     "volume",
     "open_interest_first",
     "open_interest_last",
+)
+#: Dimensionless groups of each perpetual; what a run cannot support is NaN here.
+OF_GROUPS = (
+    "near_liquidation_over_depth",
+    "refill_half_life",
+    "permanent_share",
+    "open_interest_over_daily_volume",
 )
 
 
@@ -52,6 +61,8 @@ def _leaves(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{prefix}{key}.")
+        elif value is None:
+            yield f"{prefix}{key}", math.nan
         elif isinstance(value, Real):
             yield f"{prefix}{key}", float(value)
 
@@ -93,8 +104,10 @@ def summary_names(scenario: Scenario) -> list[str]:
 
     reasons = [f"rejected_by_reason.{name}" for name in REASONS if name != "accepted"]
     markets = [f"markets.{market.name}.{name}" for market in scenario.market for name in OF_MARKETS]
+    perpetuals = [market.name for market in scenario.market if market.kind == "perpetual"]
+    groups = [f"groups.{name}.{group}" for name in perpetuals for group in OF_GROUPS]
     place = OF_RUNS.index("orders_rejected") + 1
-    return [*OF_RUNS[:place], *reasons, *OF_RUNS[place:], *markets, "residual"]
+    return [*OF_RUNS[:place], *reasons, *OF_RUNS[place:], *markets, *groups, "residual"]
 
 
 def check_names(plan: Plan, scenario: Scenario) -> None:

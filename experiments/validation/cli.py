@@ -106,25 +106,31 @@ def span(ends: Sequence[float | None], small: bool = False) -> str:
 
 
 def _print(card: dict[str, Any], folder: Path | None, report: bool) -> None:
-    from rich.table import Table
-
     from crossmargin.experiments.console import console
 
     out, plan = console(), card["plan"]
-    title = f"{card['scenario']}: {plan['seeds']} seeds of {plan['days']:g} days"
-    table = Table(title=title, title_justify="left", box=None)
-    for name in ("fact", "scale", "mean", "95% interval", "band", "verdict"):
-        table.add_column(name, no_wrap=True)
-    for row in card["facts"]:
-        table.add_row(*_cells(row), _verdict(row))
-    out.print(table)
+    out.print(f"{card['scenario']}: {plan['seeds']} seeds of {plan['days']:g} days")
+    head = ("fact", "scale", "mean", "95% interval", "band")
+    _print_lines(out, head, [(_cells(row), row["verdict"]) for row in card["facts"]])
     for event in card["events"]:
         _print_event(out, event)
     for note in card["notes"]:
         out.print(f"note: {note}")
-    out.print(", ".join(f"{n} {word}" for word, n in card["tally"].items()))
+    out.print("facts: " + ", ".join(f"{n} {word}" for word, n in card["tally"].items()))
     if folder is not None:
         out.print(f"written: {folder / 'scorecard.html' if report else folder}")
+
+
+def _print_lines(
+    out: Any, head: tuple[str, ...], lines: Sequence[tuple[tuple[str, ...], str]]
+) -> None:
+    """Print columns as wide as they need, whatever the terminal: what is cut cannot be read."""
+    cells = [head, *(cells for cells, _ in lines)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    verdicts = ["verdict", *(f"[{COLOURS[verdict]}]{verdict}[/]" for _, verdict in lines)]
+    for row, verdict in zip(cells, verdicts, strict=True):
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        out.print("  ".join(("", *padded, verdict)))
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -138,20 +144,13 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _verdict(row: dict[str, Any]) -> str:
-    return f"[{COLOURS[row['verdict']]}]{row['verdict']}[/]"
-
-
 def _print_event(out: Any, event: dict[str, Any]) -> None:
-    from rich.table import Table
-
     if not event["simulated"]:
         out.print(f"{event['title']}: there is no scenario {event['scenario']!r} to compare with")
         return
-    table = Table(title=f"{event['title']}: {event['runs']} runs", title_justify="left", box=None)
-    for name in ("measure", "model", "95% interval", "record", "", "verdict"):
-        table.add_column(name, no_wrap=True)
+    out.print(f"{event['title']}: {event['runs']} runs of {event['scenario']}")
+    lines = []
     for row in event["rows"]:
-        cells = (row["title"], number(row["mean"]), span((row["low"], row["high"])))
-        table.add_row(*cells, span(row["band"]), row["kind"], _verdict(row))
-    out.print(table)
+        model = (row["title"], number(row["mean"]), span((row["low"], row["high"])))
+        lines.append(((*model, span(row["band"]), row["kind"]), row["verdict"]))
+    _print_lines(out, ("measure", "model", "95% interval", "on record", ""), lines)
