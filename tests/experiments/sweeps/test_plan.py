@@ -228,8 +228,8 @@ def test_every_plan_that_comes_along_loads_with_its_story(name: str) -> None:
 def test_every_plan_that_comes_along_runs_at_its_first_point(name: str) -> None:
     found = load_plan(name)
     first = {path: column.tolist()[0] for path, column in points(found).items()}
-    run = xm.simulate("leverage-spiral", overrides={**found.overrides, **first, "run.steps": 5})
-    assert tuple(outcomes(found, run)) == found.keep.outcomes
+    run = xm.simulate(found.scenario, overrides={**found.overrides, **first, "run.steps": 5})
+    assert tuple(outcomes(found, run))[: len(found.keep.outcomes)] == found.keep.outcomes
 
 
 def test_the_plan_of_the_documentation_loads() -> None:
