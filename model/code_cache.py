@@ -56,7 +56,8 @@ def cache_folder() -> Path:
     return Path(base) / PACKAGE
 
 
-def _imported_names(source: bytes) -> list[str]:
+def imported_names(source: bytes) -> list[str]:
+    """Modules, and names that may be modules, that a source imports."""
     names: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -78,7 +79,7 @@ def _module_file(name: str) -> Path | None:
 
 @functools.cache
 def _imports(path: Path, modified: int) -> frozenset[Path]:
-    names = _imported_names(path.read_bytes())
+    names = imported_names(path.read_bytes())
     return frozenset(file for name in names if (file := _module_file(name)))
 
 

@@ -29,15 +29,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from crossmargin.experiments.futures import checked_root
 from crossmargin.experiments.rare.estimation import (
     Estimation,
     checked_count,
+    checked_target,
     gain_of,
     standard_error,
 )
 from crossmargin.experiments.rare.levels import probability_interval
 from crossmargin.experiments.rare.particles import over
 from crossmargin.experiments.rare.process import Process, seed_at
+from crossmargin.experiments.sweeps.statistics import checked_share
 from crossmargin.model.errors import ParameterError
 
 
@@ -180,6 +183,8 @@ def adaptive_splitting[P](
     n = checked_count("particles", particles, 2)
     checked_count("repeats", repeats, 1)
     checked_count("jobs", jobs, 1)
+    checked_target(target)
+    seed, confidence = checked_root(seed), checked_share("confidence", confidence)
     if checked_count("kill", kill, 1) >= n:
         raise ParameterError(f"kill = {kill}: must be smaller than particles = {n}")
     trials = [

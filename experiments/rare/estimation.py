@@ -107,3 +107,17 @@ def checked_count(name: str, value: Any, least: int) -> int:
     if not whole or value < least:
         raise ParameterError(f"{name} = {value!r}: must be a whole number from {least} up")
     return int(value)
+
+
+def checked_target(value: Any) -> float:
+    """Score to be reached; infinity stands for an event that has no score of its own.
+
+    Raises
+    ------
+    ParameterError
+        When it is no number.
+    """
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not is_number or math.isnan(value):
+        raise ParameterError(f"target = {value!r}: must be a number")
+    return float(value)

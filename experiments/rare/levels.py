@@ -23,17 +23,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crossmargin.experiments.futures import checked_root
 from crossmargin.experiments.rare.draws import source_of
 from crossmargin.experiments.rare.estimation import (
     Estimation,
     Floats,
     checked_count,
+    checked_target,
     gain_of,
     half_width,
     standard_error,
 )
 from crossmargin.experiments.rare.particles import Population, population_of, spread
 from crossmargin.experiments.rare.process import is_rows
+from crossmargin.experiments.sweeps.statistics import checked_share
 from crossmargin.model.errors import ConvergenceError, ParameterError
 
 
@@ -198,6 +201,8 @@ def splitting(
     checked_count("particles", particles, 2)
     checked_count("repeats", repeats, 1)
     checked_count("jobs", jobs, 1)
+    checked_target(target)
+    seed, confidence = checked_root(seed), checked_share("confidence", confidence)
     if not 0 < share < 1:
         raise ParameterError(f"share = {share!r}: must lie between 0 and 1")
 
@@ -226,7 +231,7 @@ def _given(
     if levels is None:
         return None
     rising = [float(level) for level in levels]
-    if any(a >= b for a, b in zip(rising, [*rising[1:], target], strict=True)):
+    if not all(a < b for a, b in zip(rising, [*rising[1:], target], strict=True)):
         raise ParameterError(f"levels = {rising}: must rise and lie below the target {target:g}")
     return Plan((*rising, target), (particles,) * (len(rising) + 1), plain_cost, 0)
 

@@ -158,9 +158,10 @@ def _of_map(sweep: Sweep, study: Study) -> list[str]:
 
 
 def _border(table: pd.DataFrame, study: Study, half: float) -> str:
-    """Where half of the most is first reached, in the first and the last row of a map."""
+    """Where half of the most is first reached, in the end rows and in that of the most."""
     parts = []
-    for by in (table["by"].min(), table["by"].max()):
+    ends = (table["by"].min(), table.loc[table["mean"].idxmax(), "by"], table["by"].max())
+    for by in dict.fromkeys(ends):
         beyond = table.loc[(table["by"] == by) & (table["mean"] >= half), "x"]
         where = f"at {study.x.title} {shown(study.x, beyond.min())}" if len(beyond) else "nowhere"
         parts.append(f"{where} with {study.by.title} {shown(study.by, by)}")

@@ -132,8 +132,9 @@ def conduct(
 ) -> Conducted:
     """Sweep of a plan, with the counts of it; see `sweep`."""
     home = find_plan(plan).parent.resolve() if isinstance(plan, str | Path) else Path.cwd()
-    if limit is not None and limit < 1:
-        raise ParameterError(f"limit = {limit}: must be 1 or more")
+    whole = isinstance(limit, int) and not isinstance(limit, bool)
+    if limit is not None and not (whole and limit >= 1):
+        raise ParameterError(f"limit = {limit!r}: must be a whole number, 1 or more")
     with importing_from(home):
         work = replace(prepare(load_plan(plan), (str(home),)), shard=shard, limit=limit)
         sink = _opened(work, out, resume=resume, other_version=other_version)

@@ -1,5 +1,6 @@
 """A plan against its scenario: paths, units, ranges, files beside it, functions and outcomes."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,12 @@ def _with_unit(factor: Factor, key: Key) -> Factor:
         )
     unit = factor.unit or key.unit or None
     whole = factor.integer or key.sort == "integer"
+    if whole and factor.low is not None and factor.high is not None:
+        if math.ceil(factor.low) > math.floor(factor.high):
+            raise ParameterError(
+                f"factor.{factor.path}: low = {factor.low:g} to high = {factor.high:g} holds no "
+                "whole number, which the key takes"
+            )
     return factor.model_copy(update={"unit": unit, "integer": whole})
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from crossmargin.experiments.sweeps.functions import find_function
 from crossmargin.experiments.sweeps.plan import Plan
-from crossmargin.model.code_cache import HOME, PACKAGE, import_closure
+from crossmargin.model.code_cache import HOME, PACKAGE, import_closure, imported_names
 
 #: What a scenario says in words, which changes no run.
 WORDS = {"name", "title", "story", "sources"}
@@ -56,7 +56,8 @@ def scenario_digest(plan: Plan) -> str:
     """Hash of what every run of a plan has in common, 16 hex digits.
 
     The scenario with its settings and steps, the content of its recordings and the sources of
-    parts and traders from outside the package; of a model, its name and the source of its module.
+    parts, traders and outcomes from outside the package, with what they import of their own folder;
+    of a model, its name and the sources of its module.
     """
     if plan.model is not None:
         module = find_function(plan.model, "model").__module__
@@ -66,7 +67,8 @@ def scenario_digest(plan: Plan) -> str:
     scenario = load_scenario(plan.scenario or {}, plan.overrides)
     table = scenario.model_dump(mode="json", exclude=WORDS, exclude_none=True)
     files = [_recording(row) for row in table["underlying"] if "recording" in row]
-    files += _source_files(_foreign_modules(table))
+    functions = [find_function(name, "keep.functions").__module__ for name in plan.keep.functions]
+    files += _source_files([*_foreign_modules(table), *functions])
     return _hash_files(files, [canonical(table)])[:16]
 
 
@@ -90,9 +92,28 @@ def _foreign_modules(table: Any) -> list[str]:
 
 
 def _source_files(modules: Iterable[str]) -> list[Path]:
-    found = [importlib.import_module(name) for name in sorted(set(modules))]
-    files = [getattr(module, "__file__", None) for module in found]
-    return [Path(file) for file in files if file is not None]
+    """Sources of modules, and of what they import from the folder that their names begin in."""
+    found: set[Path] = set()
+    for name in modules:
+        file = getattr(importlib.import_module(name), "__file__", None)
+        if file is not None:
+            path = Path(file).resolve()
+            depth = name.count(".") + (path.name == "__init__.py")
+            _follow(path, path.parents[depth], found)
+    return sorted(found)
+
+
+def _follow(path: Path, root: Path, found: set[Path]) -> None:
+    """Add a source and all that it reaches by import below a folder, or beside itself."""
+    if path in found:
+        return
+    found.add(path)
+    for name in imported_names(path.read_bytes()):
+        for folder in dict.fromkeys([root, path.parent]):
+            base = folder.joinpath(*name.split("."))
+            for file in (base.with_suffix(".py"), base / "__init__.py"):
+                if file.is_file():
+                    _follow(file, root, found)
 
 
 def run_id(scenario_digest: str, values: Mapping[str, Any], seed: int, version: str) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +60,10 @@ def merge(target: Path, sources: list[Path]) -> int:
 
 def _common_header(folders: list[Path]) -> header.Header:
     first = header.read_header(folders[0])
+    versions = set(first.other_versions)
     for folder in folders[1:]:
         other = header.read_header(folder)
+        versions |= set(other.other_versions)
         facts = ("scenario_digest", "model_version")
         unlike = [fact for fact in facts if getattr(first, fact) != getattr(other, fact)]
         if header.is_extended(first.plan, other.plan):
@@ -71,7 +73,7 @@ def _common_header(folders: list[Path]) -> header.Header:
                 f"{folder} and {folders[0]}: differ in {', '.join(unlike)}; only folders of one "
                 "plan and one version can be merged"
             )
-    return first
+    return replace(first, other_versions=sorted(versions))
 
 
 def _segments(folder: Path) -> list[str]:

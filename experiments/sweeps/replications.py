@@ -78,7 +78,8 @@ def wanted(values: Sequence[float], n: int, until: Until) -> int:
         target = (until.relative or 0.0) * abs(math.fsum(values) / max(1, len(values)))
     if width <= target:
         return n
-    needed = 2.0 * n if target <= 0 else n * (width / target) ** 2
+    ratio = 2.0 if target <= 0 else min(width / target, 2.0)  # twice as many at once is the most
+    needed = n * ratio * ratio
     return min(until.at_most, 2 * n, max(n + 1, math.ceil(min(needed, 2.0 * n))))
 
 

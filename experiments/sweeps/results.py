@@ -11,7 +11,7 @@ from crossmargin.experiments.explain import did_you_mean
 from crossmargin.experiments.sweeps import reading, summaries
 from crossmargin.experiments.sweeps.alignment import in_plan_order
 from crossmargin.experiments.sweeps.plan import Plan
-from crossmargin.experiments.sweeps.statistics import Tail, checked_share
+from crossmargin.experiments.sweeps.statistics import Tail, checked_number, checked_share
 from crossmargin.model.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Sweep:
             return found[0]
         if found:
             raise ParameterError(f"factor {name!r}: is one of {', '.join(found)}; give the path")
-        known = (*self.plan.paths, *(factor.name for factor in self.plan.factor))
+        known = dict.fromkeys((*self.plan.paths, *(factor.name for factor in self.plan.factor)))
         raise ParameterError(f"there is no factor {name!r}; {did_you_mean(name, known)}")
 
     def outcome(self, name: str) -> str:
@@ -190,7 +190,9 @@ class Sweep:
         self, by: str | Sequence[str] | None, outcomes: Sequence[str]
     ) -> tuple[pd.DataFrame, summaries.Groups]:
         """Runs with some outcomes, grouped by columns that bear the names given."""
-        names = [by] if isinstance(by, str) else list(by or ())
+        if not isinstance(by, str | list | tuple | None):
+            raise ParameterError(f"by = {by!r}: must be the name of a factor, or several")
+        names = [by] if isinstance(by, str) else list(dict.fromkeys(by or ()))
         columns = [n if n in ("point", "replicate") else self.path(n) for n in names]
         runs = self._some(outcomes)
         keys = runs[columns].set_axis(names, axis=1)
@@ -237,7 +239,9 @@ class Sweep:
             outcomes = self._named(self.runs.columns)
         names = [outcomes] if isinstance(outcomes, str) else list(outcomes)
         names = [self.outcome(name) for name in names]
-        orders = [checked_share("quantiles", p) for p in quantiles or QUANTILES]
+        asked = [quantiles] if isinstance(quantiles, float) else quantiles
+        asked = QUANTILES if asked is None else asked
+        orders = [checked_share("quantiles", p) for p in asked]
         level = checked_share("confidence", confidence)
         runs, groups = self._grouped(by, names)
         return summaries.summarise(runs, groups, names, orders, level, strict=quantiles is not None)
@@ -252,6 +256,7 @@ class Sweep:
         """Probability that an outcome lies above a threshold, with Clopper-Pearson intervals."""
         level = checked_share("confidence", confidence)
         runs, groups = self._grouped(by, [self.outcome(outcome)])
+        threshold = checked_number("threshold", threshold)
         return summaries.exceedances(runs[outcome].to_numpy(float), groups, threshold, level)
 
     def shortfall(

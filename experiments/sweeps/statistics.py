@@ -42,6 +42,20 @@ class Estimate(NamedTuple):
     n: int
 
 
+def checked_number(name: str, value: Any) -> float:
+    """A number, not infinite and not NaN.
+
+    Raises
+    ------
+    ParameterError
+        With the name and the value.
+    """
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value):
+        raise ParameterError(f"{name} = {value!r}: must be a finite number")
+    return float(value)
+
+
 def checked_share(name: str, value: Any) -> float:
     """Return a number strictly between 0 and 1, or refuse it.
 
@@ -162,6 +176,7 @@ def proportion(hits: int, n: int, confidence: float = 0.95) -> Estimate:
 def exceedance(values: ArrayLike, threshold: float, confidence: float = 0.95) -> Estimate:
     """Probability that a run's outcome lies above a threshold, with its exact interval."""
     known = finite(values)
+    threshold = checked_number("threshold", threshold)
     confidence = checked_share("confidence", confidence)
     return proportion(int((known > threshold).sum()), len(known), confidence)
 

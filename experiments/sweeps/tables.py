@@ -19,6 +19,8 @@ def _scalar(value: Any) -> Any:
         raise ValueError(f"must be a number, a word, true or false, not {value!r}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value!r} is not finite")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(f"{value!r} is no whole number of 64 bits; write it with a point")
     return value
 
 

@@ -96,7 +96,7 @@ def parse_shard(text: str | None) -> Shard | None:
     """
     if text is None:
         return None
-    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", str(text))
     if match is None:
         raise ParameterError(f"--shard {text}: write i/n, as in 3/200")
     i, n = int(match[1]), int(match[2])

@@ -5,6 +5,7 @@ Everything here lies in a module, so that a process started anew can import it, 
 
 import contextlib
 import functools
+import multiprocessing
 import os
 import platform
 import sys
@@ -192,7 +193,10 @@ def _attempt(job: Job, task: Task, stop: threading.Event | None) -> Outcome:
         outcome.status = "done"
     except StoppedError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        # Ctrl-C never reaches a worker process: there the run itself raised it
+        if isinstance(error, KeyboardInterrupt) and multiprocessing.parent_process() is None:
+            raise
         outcome.stage = run.stage_of(error)
         outcome.error = f"{type(error).__name__}: {error}"
         outcome.traceback = traceback.format_exc()

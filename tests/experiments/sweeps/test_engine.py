@@ -205,6 +205,18 @@ def test_failures_are_recorded_and_the_others_go_on(tmp_path: Path) -> None:
     assert counted[-1].failed == 2  # known, and not tried again
 
 
+def test_what_is_no_exception_of_the_usual_kind_is_a_failure_too() -> None:
+    with pytest.warns(UserWarning, match="1 of 5 failed"):
+        found = xm.sweep(toys.plan(toys.cancelled, n=5), executor="serial", progress=False)
+    assert found.failures["error"].tolist() == ["CancelledError: by itself"]
+
+
+@pytest.mark.parametrize("limit", [0, 1.5, True, "2"])
+def test_a_limit_is_a_whole_number(limit: Any) -> None:
+    with pytest.raises(ParameterError, match="limit"):
+        xm.sweep(toys.plan(n=2), executor="serial", progress=False, limit=limit)
+
+
 def test_a_failure_stops_the_sweep_when_the_plan_says_so(tmp_path: Path) -> None:
     plan = toys.plan(toys.picky, n=6, errors={"on_error": "raise"})
     for _ in range(2):

@@ -166,3 +166,37 @@ def test_the_version_counts_what_makes_a_run_and_nothing_else() -> None:
     assert {"experiments/schema.py", "experiments/frames.py", "experiments/paths.py"} <= found
     idle = ("experiments/sweeps/", "experiments/cli.py", "experiments/console.py", "dashboards/")
     assert not [name for name in found if name.startswith(idle)]
+
+
+def digest_in_a_fresh_process(folder: Path, plan: str) -> str:
+    code = (
+        "from crossmargin.experiments.sweeps.identity import scenario_digest\n"
+        "from crossmargin.experiments.sweeps.plan import load_plan\n"
+        f"print(scenario_digest(load_plan({plan})))\n"
+    )
+    command = [sys.executable, "-B", "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+OF_A_MODEL = "dict(name='m', model='study.model:run', factor=[dict(path='a', values=[1])])"
+OF_OUTCOMES = "dict(name='o', scenario='calm', keep=dict(functions=['study.model:run']))"
+
+
+@pytest.mark.parametrize("plan", [OF_A_MODEL, OF_OUTCOMES])
+def test_what_a_function_imports_of_its_own_folder_counts(tmp_path: Path, plan: str) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "__init__.py").touch()
+    (study / "model.py").write_text(
+        "from study.deep import K\n\n\ndef run(*_):\n    return {'y': K}\n"
+    )
+    (study / "deep.py").write_text("from .deeper import K\n")
+    (study / "deeper.py").write_text("K = 1\n")
+    (study / "other.py").write_text("K = 1\n")
+    first = digest_in_a_fresh_process(tmp_path, plan)
+    (study / "other.py").write_text("K = 2\n")
+    assert digest_in_a_fresh_process(tmp_path, plan) == first
+    (study / "deeper.py").write_text("K = 2\n")
+    assert digest_in_a_fresh_process(tmp_path, plan) != first

@@ -104,6 +104,16 @@ def test_folders_of_different_plans_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "all").exists()
 
 
+def test_the_versions_of_all_folders_are_kept(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        toys.runs(toys.plan(n=4), out=tmp_path / name, executor="serial")
+    record = json.loads((tmp_path / "b" / "plan.json").read_text())
+    (tmp_path / "b" / "plan.json").write_text(json.dumps(record | {"other_versions": ["newer"]}))
+    merge(tmp_path / "a", [tmp_path / "b"])
+    merged = json.loads((tmp_path / "a" / "plan.json").read_text())
+    assert merged["other_versions"] == ["newer"]
+
+
 @pytest.mark.parametrize("sources", [[], ["nowhere"]])
 def test_folders_without_a_sweep_are_refused(tmp_path: Path, sources: list[str]) -> None:
     with pytest.raises(ScenarioError, match=r"holds no sweep|no such folder"):

@@ -1,5 +1,6 @@
 """Plain functions as models, for tests of the engine; here, so that any worker imports them."""
 
+import asyncio
 import ctypes
 import os
 import signal
@@ -125,3 +126,10 @@ def content(table: pd.DataFrame) -> list[tuple[str, Any]]:
         (name, found[name].to_numpy().tobytes() if kind.kind in "iufb" else found[name].tolist())
         for name, kind in found.dtypes.items()
     ]
+
+
+def cancelled(values: Mapping[str, Any], seed: int) -> dict[str, float]:
+    """A run that ends in what is no `Exception`."""
+    if values["a"] == BAD:
+        raise asyncio.CancelledError("by itself")
+    return {"x": 1.0}
