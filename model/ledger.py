@@ -167,13 +167,6 @@ def unrealised(ledger, row, market):
     return ledger.lots[row, market] * m.mark * m.half_unit - ledger.cost[row, market]
 
 
-@kernel
-def deposit(ledger, row, amount):
-    """Bring quote units in from outside for an account."""
-    mint(ledger, QUOTE, row, amount)
-    ledger.accounts[row].deposited += amount
-
-
 def new_ledger(n_accounts: int, records: dict[str, Array]) -> Ledger:
     """Empty ledger of some rows; `records` has assets, markets, tiers, venue and accounts."""
     n_assets, n_markets = len(records["assets"]), len(records["markets"])

@@ -5,8 +5,9 @@ while the account is healthy: what a request asks beyond that is refused. An age
 `crowd.requests[row]` (+ in, - out); the request is carried out at the start of the next block.
 """
 
+from crossmargin.model.accounts import deposit
 from crossmargin.model.kernel import kernel
-from crossmargin.model.ledger import QUOTE, burn, deposit
+from crossmargin.model.ledger import QUOTE, burn
 from crossmargin.model.log import emit
 from crossmargin.model.margin.numbers import free_collateral
 from crossmargin.model.state import CLOSED, DEPOSIT, HEALTHY, OUTSIDE, WITHDRAW

@@ -11,16 +11,11 @@ remaining margin; since March 2025 the vault may only hold a share of its capita
 
 import numpy as np
 
+from crossmargin.model.accounts import gross_notional, has_orders, has_positions
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, Parcel, move_spot, transfer
-from crossmargin.model.liquidation.episode import (
-    gross_notional,
-    has_orders,
-    has_positions,
-    open_event,
-    units_of,
-)
+from crossmargin.model.liquidation.episode import open_event, units_of
 from crossmargin.model.liquidation.forced import hand_over
 from crossmargin.model.margin.numbers import measure
 from crossmargin.model.parts import Numbers, number, slots

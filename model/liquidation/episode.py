@@ -11,12 +11,13 @@ deficit is bad debt once, it is closed for good, and `owed` is what nobody has c
 
 import numpy as np
 
+from crossmargin.model.accounts import is_empty
 from crossmargin.model.integers import to_units, to_units_up
 from crossmargin.model.kernel import kernel
-from crossmargin.model.ledger import QUOTE, Parcel, notional_of, transfer
+from crossmargin.model.ledger import QUOTE, Parcel, transfer
 from crossmargin.model.log import emit, emit_liquidation
 from crossmargin.model.margin.numbers import measure
-from crossmargin.model.state import BAD_DEBT, CLOSED, FORCED, INSURANCE, PENALTY, SPOT
+from crossmargin.model.state import BAD_DEBT, CLOSED, FORCED, INSURANCE, PENALTY
 
 #: Largest amount that a number of a scenario stands for, units.
 MOST = 2.0e18
@@ -32,43 +33,6 @@ def units_of(ledger, value):
 def lot_value(ledger, market):
     """Value of one lot at the mark, quote units."""
     return ledger.markets[market].mark * ledger.markets[market].half_unit
-
-
-@kernel
-def gross_notional(ledger, row):
-    """Notional of all derivative positions at the mark, quote units."""
-    total = 0
-    for m in range(ledger.markets.shape[0]):
-        if ledger.markets[m].kind != SPOT and ledger.lots[row, m] != 0:
-            total += notional_of(ledger, m, ledger.lots[row, m], ledger.markets[m].mark)
-    return total
-
-
-@kernel
-def has_positions(ledger, row):
-    """Tell whether an account holds a derivative position."""
-    for m in range(ledger.markets.shape[0]):
-        if ledger.markets[m].kind != SPOT and ledger.lots[row, m] != 0:
-            return True
-    return False
-
-
-@kernel
-def has_orders(book, row):
-    """Tell whether an account has resting orders."""
-    for m in range(book.open_lots.shape[1]):
-        if book.open_lots[row, m, 0] != 0 or book.open_lots[row, m, 1] != 0:
-            return True
-    return False
-
-
-@kernel
-def is_empty(book, ledger, row):
-    """Tell whether there is nothing left to close or sell: no position, collateral or order."""
-    for m in range(ledger.markets.shape[0]):
-        if ledger.lots[row, m] != 0:
-            return False
-    return not has_orders(book, row)
 
 
 @kernel

@@ -13,10 +13,11 @@ from typing import Literal
 
 import numpy as np
 
+from crossmargin.model.accounts import gross_notional
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE
-from crossmargin.model.liquidation.episode import gross_notional, write_off
+from crossmargin.model.liquidation.episode import write_off
 from crossmargin.model.liquidation.ranking import sort_rows
 from crossmargin.model.margin.numbers import health
 from crossmargin.model.parts import Numbers, number, slots

@@ -14,10 +14,11 @@ from typing import Literal
 
 import numpy as np
 
+from crossmargin.model.accounts import has_positions
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, Parcel
-from crossmargin.model.liquidation.episode import has_positions, lot_value
+from crossmargin.model.liquidation.episode import lot_value
 from crossmargin.model.liquidation.forced import close_out
 from crossmargin.model.liquidation.prices import limit_half, slipped_half
 from crossmargin.model.margin.numbers import is_unhealthy, measure

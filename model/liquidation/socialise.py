@@ -11,16 +11,11 @@ Drift v2: perpetual losses by position, spot losses by deposit; Mango v4: by dep
 
 from typing import Literal
 
+from crossmargin.model.accounts import gross_notional
 from crossmargin.model.integers import split
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, transfer
-from crossmargin.model.liquidation.episode import (
-    cover,
-    gross_notional,
-    open_event,
-    owed_by,
-    write_off,
-)
+from crossmargin.model.liquidation.episode import cover, open_event, owed_by, write_off
 from crossmargin.model.margin.numbers import measure
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.state import CLOSED, SOCIALISED

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossmargin.model.accounts import deposit
 from crossmargin.model.kernel import from_python
 from crossmargin.model.ledger import (
     Parcel,
     burn,
     charge,
-    deposit,
     mint,
     move_position,
     move_spot,
