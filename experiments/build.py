@@ -76,7 +76,7 @@ def _sizes(scenario: Scenario, blocks: list[Block], n_parts: int, prices: list[f
     slots = sum(block.slots * block.count for block in blocks)
     messages = sum(block.messages * block.count for block in blocks)
     stops = sum(block.stops * block.count for block in blocks)
-    orders = max(4096, 2 * slots + 1024)
+    orders = max(4096, slots + slots // 2 + 1024)
     if orders > SLOTS:
         raise ParameterError(
             f"population: {slots} resting orders are more than the {SLOTS // 2} that fit; lower "

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from crossmargin.model.blank import Sizes, blank_state
 from crossmargin.model.code_cache import cache_folder
 from crossmargin.model.kernel import entry_of
+from crossmargin.model.loop import run_blocks
 from crossmargin.model.parts import Part, addresses_of, find_part
 
 #: Fewer parts than this are not worth a second process.
@@ -40,6 +43,13 @@ def compile_parts(names: Iterable[str]) -> None:
         addresses_of([find_part(name).kernel for name in names], state)
 
 
+def compile_aside(names: list[str]) -> None:
+    """What a second process compiles meanwhile: some parts, and the loop that calls them all."""
+    compile_parts(names)
+    state = blank_state(Sizes(accounts=8, assets=1, markets=1), 0, 1.0)
+    run_blocks(np.zeros(0, np.int64), state, 0, 0)
+
+
 @contextmanager
 def rare_collection() -> Iterator[None]:
     """Look for cycles of garbage less often: a compiler keeps nearly all of what it makes.
@@ -65,7 +75,7 @@ def warm(parts: Iterable[Part], say: Callable[[str], None]) -> None:
         return
     mine, theirs = _halves(missing)
     command = (
-        "from crossmargin.model.compiling import compile_parts as c; import sys; c(sys.argv[1:])"
+        "from crossmargin.model.compiling import compile_aside as c; import sys; c(sys.argv[1:])"
     )
     words = [sys.executable, "-c", command, *theirs]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
