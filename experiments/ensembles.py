@@ -178,7 +178,7 @@ def ensemble(
     """
     import pandas as pd
 
-    from crossmargin.experiments.rare.estimation import checked_count
+    from crossmargin.experiments.checks import checked_count
     from crossmargin.experiments.rare.particles import over
 
     checked_count("n", n, 1)

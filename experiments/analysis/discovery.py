@@ -17,9 +17,10 @@ from crossmargin.experiments.analysis.peeling import (
     useful,
     within,
 )
+from crossmargin.experiments.checks import checked_share
 from crossmargin.experiments.sweeps.extras import need
 from crossmargin.experiments.sweeps.results import Sweep
-from crossmargin.experiments.sweeps.statistics import checked_share, proportion
+from crossmargin.experiments.sweeps.statistics import proportion
 from crossmargin.experiments.sweeps.views import names_of
 from crossmargin.model.errors import ParameterError
 

@@ -27,8 +27,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crossmargin.experiments.analysis.responses import varying
+from crossmargin.experiments.checks import checked_share
 from crossmargin.experiments.sweeps.results import Sweep
-from crossmargin.experiments.sweeps.statistics import checked_share
 from crossmargin.model.errors import ParameterError
 
 Floats = NDArray[np.float64]

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from crossmargin.experiments.analysis.responses import response, varying
 from crossmargin.experiments.analysis.seed_share import noise_share
+from crossmargin.experiments.checks import checked_share
 from crossmargin.experiments.sweeps.extras import need
 from crossmargin.experiments.sweeps.results import Sweep
-from crossmargin.experiments.sweeps.statistics import checked_share
 from crossmargin.experiments.sweeps.tables import MORRIS_LEVELS
 from crossmargin.experiments.sweeps.views import names_of
 from crossmargin.model.errors import ParameterError

@@ -29,18 +29,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from crossmargin.experiments.checks import checked_count, checked_share, checked_target
 from crossmargin.experiments.futures import checked_root
-from crossmargin.experiments.rare.estimation import (
-    Estimation,
-    checked_count,
-    checked_target,
-    gain_of,
-    standard_error,
-)
+from crossmargin.experiments.rare.estimation import Estimation, gain_of, standard_error
 from crossmargin.experiments.rare.levels import probability_interval
 from crossmargin.experiments.rare.particles import over
 from crossmargin.experiments.rare.process import Process, seed_at
-from crossmargin.experiments.sweeps.statistics import checked_share
 from crossmargin.model.errors import ParameterError
 
 

@@ -24,10 +24,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from crossmargin.experiments.checks import checked_count
 from crossmargin.experiments.rare.estimation import (
     Estimation,
     Floats,
-    checked_count,
     gain_of,
     half_width,
     standard_error,

@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossmargin.model.errors import ParameterError
-
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -93,31 +91,3 @@ def standard_error(values: Floats) -> float:
     """Standard error of a mean of independent values; NaN for fewer than two."""
     n = len(values)
     return float(values.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
-
-
-def checked_count(name: str, value: Any, least: int) -> int:
-    """Whole number that is at least so large.
-
-    Raises
-    ------
-    ParameterError
-        With the name and the value.
-    """
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise ParameterError(f"{name} = {value!r}: must be a whole number from {least} up")
-    return int(value)
-
-
-def checked_target(value: Any) -> float:
-    """Score to be reached; infinity stands for an event that has no score of its own.
-
-    Raises
-    ------
-    ParameterError
-        When it is no number.
-    """
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not is_number or math.isnan(value):
-        raise ParameterError(f"target = {value!r}: must be a number")
-    return float(value)

@@ -23,20 +23,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crossmargin.experiments.checks import checked_count, checked_share, checked_target
 from crossmargin.experiments.futures import checked_root
 from crossmargin.experiments.rare.draws import source_of
 from crossmargin.experiments.rare.estimation import (
     Estimation,
     Floats,
-    checked_count,
-    checked_target,
     gain_of,
     half_width,
     standard_error,
 )
 from crossmargin.experiments.rare.particles import Population, population_of, spread
 from crossmargin.experiments.rare.process import is_rows
-from crossmargin.experiments.sweeps.statistics import checked_share
 from crossmargin.model.errors import ConvergenceError, ParameterError
 
 

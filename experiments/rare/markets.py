@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from crossmargin.experiments.checks import checked_count
 from crossmargin.experiments.futures import future
 from crossmargin.experiments.load import did_you_mean, load_scenario
-from crossmargin.experiments.rare.estimation import checked_count
 from crossmargin.experiments.run import begin, checked_seed
 from crossmargin.experiments.wiring import program_of
 from crossmargin.model.errors import ParameterError

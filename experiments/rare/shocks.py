@@ -11,13 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from crossmargin.experiments.rare.estimation import (
-    Estimation,
-    Floats,
-    checked_count,
-    half_width,
-    standard_error,
-)
+from crossmargin.experiments.checks import checked_count
+from crossmargin.experiments.rare.estimation import Estimation, Floats, half_width, standard_error
 from crossmargin.experiments.rare.particles import over
 from crossmargin.experiments.rare.process import seed_at
 from crossmargin.model.errors import ParameterError

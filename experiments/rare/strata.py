@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
+from crossmargin.experiments.checks import checked_count
 from crossmargin.experiments.rare.estimation import (
     Estimation,
     Floats,
     Indices,
-    checked_count,
     gain_of,
     half_width,
     standard_error,

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
+from crossmargin.experiments.checks import checked_number, checked_share
 from crossmargin.experiments.explain import did_you_mean
 from crossmargin.experiments.sweeps import reading, summaries
 from crossmargin.experiments.sweeps.alignment import in_plan_order
 from crossmargin.experiments.sweeps.plan import Plan
-from crossmargin.experiments.sweeps.statistics import Tail, checked_number, checked_share
+from crossmargin.experiments.sweeps.statistics import Tail
 from crossmargin.model.errors import ParameterError
 
 if TYPE_CHECKING:

@@ -16,11 +16,12 @@ Efron, B. (1987), J. Am. Stat. Assoc. 82:171. https://doi.org/10.2307/2289144
 
 import functools
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from crossmargin.experiments.checks import checked_number, checked_share
 from crossmargin.model.errors import ParameterError
 
 #: Runs in the tail below which its mean and the bootstrap's interval of it mean little.
@@ -40,34 +41,6 @@ class Estimate(NamedTuple):
     low: float
     high: float
     n: int
-
-
-def checked_number(name: str, value: Any) -> float:
-    """A number, not infinite and not NaN.
-
-    Raises
-    ------
-    ParameterError
-        With the name and the value.
-    """
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value):
-        raise ParameterError(f"{name} = {value!r}: must be a finite number")
-    return float(value)
-
-
-def checked_share(name: str, value: Any) -> float:
-    """Return a number strictly between 0 and 1, or refuse it.
-
-    Raises
-    ------
-    ParameterError
-        With the name and the value.
-    """
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not is_number or not 0 < float(value) < 1:
-        raise ParameterError(f"{name} = {value!r}: must be a number between 0 and 1")
-    return float(value)
 
 
 def finite(values: ArrayLike) -> NDArray[np.float64]:
