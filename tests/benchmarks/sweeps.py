@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from statistics import mean
 from typing import Any
 
 from crossmargin.experiments.sweeps.engine import sweep
@@ -16,6 +17,15 @@ from tests.benchmarks.figures import Figure
 TURNS = 22_000_000
 #: A market of the size that sweeps use, and how long.
 MARKET = {"scenario": "leverage-spiral", "steps": 240}
+#: What two cores can gain: the same loop in two processes that know nothing of sweeps.
+BARE = """
+import sys, time
+from tests.benchmarks.sweeps import work
+began = time.perf_counter()
+for _ in range(int(sys.argv[1])):
+    work({}, 0)
+print((time.perf_counter() - began) / int(sys.argv[1]))
+"""
 #: What the parent of a sweep holds at most, MB, told by itself.
 HELD = """
 import json, resource, sys
@@ -59,6 +69,29 @@ def wall(table: dict[str, Any], **options: Any) -> float:
         return time.perf_counter() - began
 
 
+def bare(n_processes: int, runs: int = 15) -> float:
+    """Seconds a run, on the clock, of processes that do nothing else, all together."""
+    words = [sys.executable, "-c", BARE, str(runs)]
+    started = [
+        subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(n_processes)
+    ]
+    taken = [float(process.communicate()[0]) for process in started]
+    return sum(taken) / n_processes**2
+
+
+def gains() -> Iterator[Figure]:
+    """What two workers gain, beside what the machine gives two bare processes around it."""
+    alone, pair = [bare(1)], [bare(2)]
+    two = wall(plan("work", 200), executor="processes", jobs=2) / 200
+    alone.append(bare(1))
+    pair.append(bare(2))
+    one, both = mean(alone), mean(pair)
+    yield Figure("sweep: a run of the next figures", one, "s")
+    yield Figure("two bare processes, the same runs", one / both, "times one")
+    yield Figure("sweep: two workers, 200 runs of a second", one / two, "times one", at_least=1.8)
+    yield Figure("sweep: two workers, of what two bare processes gain", both / two, "fraction")
+
+
 def held(n: int) -> float:
     """Most memory of a parent over so many trivial runs, MB."""
     with tempfile.TemporaryDirectory() as folder:
@@ -69,10 +102,7 @@ def held(n: int) -> float:
 
 def figures() -> Iterator[Figure]:
     """All figures of sweeps; the machine should have nothing else to do."""
-    one = wall(plan("work", 20), executor="serial") / 20
-    yield Figure("sweep: a run of the next figure", one, "s")
-    two = wall(plan("work", 200), executor="processes", jobs=2) / 200
-    yield Figure("sweep: two workers, 200 runs of a second", one / two, "times one", at_least=1.8)
+    yield from gains()
     for executor in ("serial", "threads", "processes"):
         each = wall(plan("nothing", 10_000), executor=executor, jobs=2) / 10_000
         yield Figure(f"sweep: overhead, {executor}", 1e3 * each, "ms a run", at_most=2.0)
