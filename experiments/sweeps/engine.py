@@ -71,8 +71,8 @@ def sweep(
     jobs : int, optional
         Workers; all cores by default.
     executor : str or object, optional
-        `processes` (the default for several jobs), `threads`, `serial`, or an object with
-        `submit(function, *arguments)`, such as one of `mpi4py.futures`.
+        `processes`, `threads`, `serial`, or an object with `submit(function, *arguments)`, such as
+        one of `mpi4py.futures`. By default the first run tells (see `choice.py`).
     dask : str or Client, optional
         Address of a Dask scheduler, or a client.
     shard : str, optional
@@ -241,7 +241,8 @@ def _driver(
     where: Mapping[str, Any],
 ) -> Iterator[Driver]:
     """Driver with a pool that is closed at the end, and what was found written."""
-    pool = pool_of(work.plan, where.get("executor"), where.get("jobs"), where.get("dask"))
+    ways = (where.get("executor"), where.get("jobs"), where.get("dask"))
+    pool = pool_of(work.plan, *ways, progress)
     calm = Calm(report)
     try:
         if pool.name != "serial":

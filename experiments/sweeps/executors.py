@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from crossmargin.experiments.explain import did_you_mean
 from crossmargin.experiments.sweeps.blackbox import Death
 from crossmargin.experiments.sweeps.plan import Plan
+from crossmargin.experiments.sweeps.progress import Progress
 from crossmargin.experiments.sweeps.tasks import Task
 from crossmargin.experiments.sweeps.worker import Job, Outcome, run_chunk
 from crossmargin.model.errors import CrossmarginError, ParameterError
@@ -140,18 +141,23 @@ def checked_jobs(jobs: int | None) -> int:
     return jobs
 
 
-def pool_of(plan: Plan, executor: Any, jobs: int | None, dask: Any) -> Pool:
+def pool_of(
+    plan: Plan, executor: Any, jobs: int | None, dask: Any, progress: Progress | None = None
+) -> Pool:
     """Pool for a plan.
 
     Parameters
     ----------
     executor : str or object, optional
         `serial`, `threads`, `processes`, or anything with `submit(function, *arguments)` that gives
-        futures. By default processes, and serial for one job.
+        futures. By default serial for one job; for several, threads or processes, as the first
+        run of a compiled scenario tells, and processes for everything else.
     jobs : int, optional
         Workers; all cores by default.
     dask : str or Client, optional
         Address of a scheduler, or a client.
+    progress : Progress, optional
+        Counts of the sweep.
 
     Raises
     ------
@@ -162,10 +168,16 @@ def pool_of(plan: Plan, executor: Any, jobs: int | None, dask: Any) -> Pool:
         raise ParameterError("give executor or dask, not both")
     if dask is None and hasattr(executor, "scheduler_info"):
         dask, executor = executor, None
+    several = checked_jobs(jobs) > 1
+    if executor is None and dask is None and several:
+        from crossmargin.experiments.sweeps.choice import ChosenPool, is_compiled
+
+        if is_compiled(plan):
+            return ChosenPool(checked_jobs(jobs), progress or Progress())
     must_kill = plan.model is not None and plan.errors.timeout_seconds > 0
     name = executor
     if executor is None and dask is None:
-        name = "processes" if checked_jobs(jobs) > 1 or must_kill else "serial"
+        name = "processes" if several or must_kill else "serial"
     if must_kill and name != "processes":
         raise ParameterError(
             f"errors.timeout_seconds = {plan.errors.timeout_seconds:g}: only a worker process of "

@@ -130,7 +130,7 @@ def _prepare(job: Job, first: Task) -> None:
     if job.plan.scenario is not None:
         _check_version(job.version)
     if job.plan.errors.timeout_seconds and not _is_warm.is_set():
-        _warm(job.plan, first)
+        warm(job.plan, first)
         _is_warm.set()
 
 
@@ -138,7 +138,7 @@ def _prepare(job: Job, first: Task) -> None:
 _is_warm = threading.Event()
 
 
-def _warm(plan: Plan, task: Task) -> None:
+def warm(plan: Plan, task: Task) -> None:
     """Import and compile before the clock of the first run begins to tick."""
     from crossmargin.experiments.sweeps.functions import find_function
 

@@ -17,6 +17,8 @@ from tests.benchmarks.figures import Figure
 TURNS = 22_000_000
 #: A market of the size that sweeps use, and how long.
 MARKET = {"scenario": "leverage-spiral", "steps": 240}
+#: A market that takes about a second.
+SECOND = {"scenario": "calm", "steps": 8640}
 #: What two cores can gain: the same loop in two processes that know nothing of sweeps.
 BARE = """
 import sys, time
@@ -28,10 +30,11 @@ print((time.perf_counter() - began) / int(sys.argv[1]))
 """
 #: What the parent of a sweep holds at most, MB, told by itself.
 HELD = """
-import json, resource, sys
+import json, re, sys
+from pathlib import Path
 from crossmargin.experiments.sweeps.engine import sweep
 sweep(json.loads(sys.argv[1]), out=sys.argv[2], jobs=2, executor="processes", progress=False)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024)
 """
 
 
@@ -55,10 +58,15 @@ def plan(model: str, n: int, count: int = 1) -> dict[str, Any]:
     return table | {"replications": {"count": count}}
 
 
-def market(count: int) -> dict[str, Any]:
+def market(count: int, **table: Any) -> dict[str, Any]:
     """Plan of a real market."""
     factor = {"path": "venue.penalty_rate", "values": [0.0, 0.01]}
-    return {"name": "market", **MARKET, "factor": [factor], "replications": {"count": count}}
+    return {
+        "name": "market",
+        **(table or MARKET),
+        "factor": [factor],
+        "replications": {"count": count},
+    }
 
 
 def wall(table: dict[str, Any], **options: Any) -> float:
@@ -80,16 +88,25 @@ def bare(n_processes: int, runs: int = 15) -> float:
 
 
 def gains() -> Iterator[Figure]:
-    """What two workers gain, beside what the machine gives two bare processes around it."""
+    """What two workers gain, by default, on 200 markets of a second; in turns with one."""
+    alone = two = 0.0
+    for _ in range(4):
+        alone += wall(market(5, **SECOND), executor="serial") / 40
+        two += wall(market(25, **SECOND), jobs=2) / 200
+    yield Figure("sweep: a market of the next figure", alone, "s")
+    yield Figure("sweep: two workers, 200 runs of a second", alone / two, "times one", at_least=1.8)
+
+
+def gains_of_functions() -> Iterator[Figure]:
+    """The same on functions in Python, beside what the machine gives two bare processes."""
     alone, pair = [bare(1)], [bare(2)]
-    two = wall(plan("work", 200), executor="processes", jobs=2) / 200
+    two = wall(plan("work", 200), jobs=2) / 200
     alone.append(bare(1))
     pair.append(bare(2))
     one, both = mean(alone), mean(pair)
-    yield Figure("sweep: a run of the next figures", one, "s")
-    yield Figure("two bare processes, the same runs", one / both, "times one")
-    yield Figure("sweep: two workers, 200 runs of a second", one / two, "times one", at_least=1.8)
-    yield Figure("sweep: two workers, of what two bare processes gain", both / two, "fraction")
+    yield Figure("sweep: a function of the next figures", one, "s")
+    yield Figure("two bare processes, the same function", one / both, "times one")
+    yield Figure("sweep: two workers, 200 functions of a second", one / two, "times one")
 
 
 def held(n: int) -> float:
@@ -102,7 +119,9 @@ def held(n: int) -> float:
 
 def figures() -> Iterator[Figure]:
     """All figures of sweeps; the machine should have nothing else to do."""
+    sweep(market(1, **SECOND), executor="serial", progress=False)
     yield from gains()
+    yield from gains_of_functions()
     for executor in ("serial", "threads", "processes"):
         each = wall(plan("nothing", 10_000), executor=executor, jobs=2) / 10_000
         yield Figure(f"sweep: overhead, {executor}", 1e3 * each, "ms a run", at_most=2.0)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import crossmargin as xm
-from crossmargin.experiments.sweeps import processes
+from crossmargin.experiments.sweeps import choice, processes
 from crossmargin.experiments.sweeps.blackbox import read_box
 from crossmargin.experiments.sweeps.executors import (
     ForeignPool,
@@ -24,6 +24,7 @@ from crossmargin.experiments.sweeps.executors import (
     cores,
     pool_of,
 )
+from crossmargin.experiments.sweeps.plan import load_plan
 from crossmargin.experiments.sweeps.processes import ProcessPool
 from crossmargin.model.errors import ParameterError
 from tests.experiments.sweeps import toys
@@ -83,6 +84,43 @@ def test_the_executor_by_default() -> None:
     threads = pool_of(plain, "threads", None, None)
     assert isinstance(threads, ThreadPool)
     assert threads.width == cores()
+
+
+@pytest.mark.parametrize(
+    ("long", "little", "kind"),
+    [(0.0, 0.0, ThreadPool), (1e9, 0.0, ProcessPool), (1e9, 1e9, ThreadPool)],
+    ids=["long runs", "many short runs", "little work"],
+)
+def test_the_first_run_of_a_scenario_chooses(
+    long: float, little: float, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "LONG", long)
+    monkeypatch.setattr(choice, "LITTLE", little)
+    chosen: list[object] = []
+    close = choice.ChosenPool.close
+
+    def watched(pool: choice.ChosenPool, *, now: bool) -> None:
+        chosen.append(pool.chosen)
+        close(pool, now=now)
+
+    monkeypatch.setattr(choice.ChosenPool, "close", watched)
+    plan = {**toys.CALM, "replications": {"count": 4}}
+    serial = toys.runs(plan, executor="serial")
+    assert toys.are_equal(serial, toys.runs(plan, jobs=2))
+    assert [type(pool) for pool in chosen] == [kind]
+
+
+def test_python_in_a_run_asks_for_processes() -> None:
+    functions = {"keep": {"functions": [toys.broken]}}
+    solo = {"population.targeters.kind": f"{toys.__name__}:Idle"}
+    settings = {"settings": {**toys.CALM["settings"], **solo}}
+    assert choice.is_compiled(load_plan(toys.CALM))
+    for change in (functions, settings):
+        plan = load_plan({**toys.CALM, **change})
+        assert not choice.is_compiled(plan)
+        pool = pool_of(plan, None, 2, None)
+        assert isinstance(pool, ProcessPool)
+        pool.close(now=True)
 
 
 @pytest.mark.parametrize("executor", ["process", "joblib", 3, object()])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crossmargin.agents.trader import Trader
 from crossmargin.experiments.sweeps.engine import sweep
 from crossmargin.experiments.sweeps.plan import Plan
 
@@ -133,3 +134,11 @@ def cancelled(values: Mapping[str, Any], seed: int) -> dict[str, float]:
     if values["a"] == BAD:
         raise asyncio.CancelledError("by itself")
     return {"x": 1.0}
+
+
+class Idle(Trader):
+    """A trader who does nothing, in Python."""
+
+    def decide(self, market: Any) -> list[Any]:
+        """No orders."""
+        return []
