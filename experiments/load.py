@@ -21,7 +21,7 @@ SCENARIOS = HOME / "scenarios"
 
 def scenario_names() -> list[str]:
     """Names of the built-in scenarios."""
-    return sorted(path.stem for path in SCENARIOS.glob("*.toml"))
+    return named_files(SCENARIOS)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -42,20 +42,37 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ScenarioError(f"{path}: is no TOML: {error}") from error
 
 
-def find_file(scenario: str | Path) -> Path:
-    """File of a built-in scenario by name, or a path as given."""
-    built_in = SCENARIOS / f"{scenario}.toml"
-    if str(scenario) in scenario_names():
-        return built_in
-    path = Path(scenario)
+def named_files(folder: Path) -> list[str]:
+    """Names of the TOML files of a folder of this package."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def find_toml(source: str | Path, folder: Path, sort: str) -> Path:
+    """File by the name of one that comes with the package, or by path.
+
+    Parameters
+    ----------
+    folder : Path
+        Where those that come along lie.
+    sort : str
+        What is looked for, in one word, for the message.
+
+    Raises
+    ------
+    ScenarioError
+        When there is none.
+    """
+    known = named_files(folder)
+    if str(source) in known:
+        return folder / f"{source}.toml"
+    path = Path(source)
     if path.is_file():
         return path
     if path.is_dir():
         raise ScenarioError(f"{path}: is a folder, not a TOML file")
     if path.suffix == ".toml" or path.exists():
         raise ScenarioError(f"{path}: there is no such file")
-    hint = did_you_mean(str(scenario), scenario_names())
-    raise ScenarioError(f"there is no scenario {str(scenario)!r}: {hint}")
+    raise ScenarioError(f"there is no {sort} {str(source)!r}: {did_you_mean(str(source), known)}")
 
 
 def load_scenario(
@@ -106,7 +123,7 @@ def scenario_table(scenario: Any) -> tuple[str, dict[str, Any]]:
         return "scenario", _copied(scenario)
     if not isinstance(scenario, str | Path):
         raise ScenarioError(f"scenario = {scenario!r}: is no name, file, mapping or Scenario")
-    path = find_file(scenario)
+    path = find_toml(scenario, SCENARIOS, "scenario")
     table = read_toml(path)
     for underlying in table.get("underlying", []) if isinstance(table, dict) else []:
         _anchor(path, underlying)

@@ -9,8 +9,7 @@ from pydantic import ValidationError
 from crossmargin.experiments.calibration.moments import fact, lag_of
 from crossmargin.experiments.calibration.plan import Calibration
 from crossmargin.experiments.explain import did_you_mean, explain
-from crossmargin.experiments.load import load_scenario, read_toml
-from crossmargin.experiments.schema import Scenario
+from crossmargin.experiments.load import find_toml, load_scenario, named_files, read_toml
 from crossmargin.experiments.sweeps.functions import find_function, importing_from
 from crossmargin.model.errors import ParameterError, ScenarioError
 
@@ -20,7 +19,7 @@ CALIBRATIONS = Path(__file__).parent / "plans"
 
 def calibration_names() -> list[str]:
     """Names of the calibrations that come with the package."""
-    return sorted(path.stem for path in CALIBRATIONS.glob("*.toml"))
+    return named_files(CALIBRATIONS)
 
 
 def load_calibration(source: str | Path | Mapping[str, Any] | Calibration) -> Calibration:
@@ -47,17 +46,7 @@ def load_calibration(source: str | Path | Mapping[str, Any] | Calibration) -> Ca
 
 def find_calibration(source: str | Path) -> Path:
     """File of a calibration by path, or by the name of one that comes with the package."""
-    if str(source) in calibration_names():
-        return CALIBRATIONS / f"{source}.toml"
-    path = Path(source)
-    if path.is_dir():
-        raise ScenarioError(f"{path}: is a folder, not a TOML file")
-    if path.is_file():
-        return path
-    if path.suffix == ".toml":
-        raise ScenarioError(f"{path}: there is no such file")
-    hint = did_you_mean(str(source), calibration_names())
-    raise ScenarioError(f"there is no calibration {str(source)!r}: {hint}")
+    return find_toml(source, CALIBRATIONS, "calibration")
 
 
 def _checked(found: Calibration, where: str, folder: Path | None) -> Calibration:
@@ -101,7 +90,8 @@ def _check_blocks(found: Calibration, where: str) -> None:
 
 def _check_simulated(found: Calibration, where: str) -> None:
     """Refuse a market that is not there, intervals that are no blocks, and runs too short."""
-    scenario, simulated = _scenario(found), found.simulated
+    scenario = load_scenario(found.scenario or {}, found.plan().overrides)
+    simulated = found.simulated
     assert simulated is not None
     markets = [market.name for market in scenario.market]
     if simulated.market not in markets:
@@ -119,8 +109,3 @@ def _check_simulated(found: Calibration, where: str) -> None:
             f"{where}: steps: {scenario.run.steps} blocks hold {max(returns, 0)} returns of "
             f"{simulated.seconds:g} s; the facts take more"
         )
-
-
-def _scenario(found: Calibration) -> Scenario:
-    steps = {} if found.steps is None else {"run.steps": found.steps}
-    return load_scenario(found.scenario or {}, {**found.settings, **steps})

@@ -29,7 +29,6 @@ from crossmargin.experiments.rare.estimation import (
     Estimation,
     Floats,
     gain_of,
-    half_width,
     standard_error,
 )
 from crossmargin.experiments.rare.shocks import (
@@ -198,26 +197,17 @@ def _judged(
     from_mean = float(((found.coefficients * errors) ** 2).sum())
     error = math.sqrt(found.deviation**2 / n + from_mean)
     mean = float(found.values.mean())
-    half = half_width(error, found.freedom, confidence)
     beta = coefficients(values, controls)
     explained = float(np.var(controls @ beta))
     variance = float(values.var(ddof=1))
-    return Estimation(
-        method=f"control variate, {method}",
-        estimate=mean,
-        standard_error=error,
-        low=mean - half,
-        high=mean + half,
-        confidence=confidence,
-        cost=float(cost),
-        unit="runs",
-        gain=gain_of(variance, error, cost),
-        diagnostics={
-            "coefficients": tuple(found.coefficients.tolist()),
-            "correlation": math.sqrt(min(explained / variance, 1.0)) if variance > 0 else 0.0,
-            "control_means": tuple(means.tolist()),
-            "control_mean_errors": tuple(errors.tolist()),
-            "plain": float(values.mean()),
-            "plain_error": standard_error(values),
-        },
-    )
+    diagnostics = {
+        "coefficients": tuple(found.coefficients.tolist()),
+        "correlation": math.sqrt(min(explained / variance, 1.0)) if variance > 0 else 0.0,
+        "control_means": tuple(means.tolist()),
+        "control_mean_errors": tuple(errors.tolist()),
+        "plain": float(values.mean()),
+        "plain_error": standard_error(values),
+    }
+    spread, gain = (mean, error, found.freedom), gain_of(variance, error, cost)
+    name = f"control variate, {method}"
+    return Estimation.of_runs(name, spread, cost, gain, confidence, diagnostics)

@@ -12,7 +12,7 @@ Research 40:505. https://doi.org/10.1287/opre.40.3.505
 import html
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,31 @@ class Estimation:
     unit: str
     gain: float
     diagnostics: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_runs(
+        cls,
+        method: str,
+        spread: tuple[float, float, float],
+        runs: float,
+        gain: float,
+        confidence: float,
+        diagnostics: dict[str, Any],
+    ) -> Self:
+        """Estimate with Student's interval, its cost counted in runs.
+
+        Parameters
+        ----------
+        spread : tuple of float
+            Estimate, its standard error, and the degrees of freedom of that.
+        runs : float
+            All runs, pilots included.
+        """
+        estimate, error, freedom = spread
+        half = half_width(error, freedom, confidence)
+        ends = (estimate - half, estimate + half)
+        cost = (float(runs), "runs")
+        return cls(method, estimate, error, *ends, confidence, *cost, gain, diagnostics)
 
     @property
     def relative_error(self) -> float:

@@ -24,7 +24,6 @@ from crossmargin.experiments.rare.estimation import (
     Estimation,
     Floats,
     gain_of,
-    half_width,
     standard_error,
 )
 from crossmargin.experiments.rare.shocks import (
@@ -164,26 +163,17 @@ def importance_sampling(
 def _judged(values: Floats, weights: Floats, defensive: float, confidence: float) -> Estimation:
     n, products = len(values), weights * values
     mean, error = float(products.mean()), standard_error(products)
-    half = half_width(error, n - 1, confidence)
     variance = max(float((weights * values**2).mean()) - mean**2, 0.0)
     total = np.abs(products).sum()
-    return Estimation(
-        method=f"importance sampling, {defensive:.0%} defensive",
-        estimate=mean,
-        standard_error=error,
-        low=mean - half,
-        high=mean + half,
-        confidence=confidence,
-        cost=float(n),
-        unit="runs",
-        gain=gain_of(variance, error, n),
-        diagnostics={
-            "effective_size": effective_size(weights),
-            "effective_hits": effective_size(weights[values != 0]),
-            "mean_weight": float(weights.mean()),
-            "mean_weight_error": standard_error(weights),
-            "largest_share": float(np.abs(products).max() / total) if total > 0 else math.nan,
-            "tail_shape": tail_shape(weights),
-            "self_normalised": float(products.sum() / weights.sum()),
-        },
-    )
+    diagnostics = {
+        "effective_size": effective_size(weights),
+        "effective_hits": effective_size(weights[values != 0]),
+        "mean_weight": float(weights.mean()),
+        "mean_weight_error": standard_error(weights),
+        "largest_share": float(np.abs(products).max() / total) if total > 0 else math.nan,
+        "tail_shape": tail_shape(weights),
+        "self_normalised": float(products.sum() / weights.sum()),
+    }
+    method, spread = f"importance sampling, {defensive:.0%} defensive", (mean, error, n - 1)
+    gain = gain_of(variance, error, n)
+    return Estimation.of_runs(method, spread, n, gain, confidence, diagnostics)

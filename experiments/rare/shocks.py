@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from crossmargin.experiments.checks import checked_count
-from crossmargin.experiments.rare.estimation import Estimation, Floats, half_width, standard_error
+from crossmargin.experiments.rare.estimation import Estimation, Floats, standard_error
 from crossmargin.experiments.rare.particles import over
 from crossmargin.experiments.rare.process import seed_at
 from crossmargin.model.errors import ParameterError
@@ -82,16 +82,5 @@ def plain(
     sizes = np.asarray(distribution.ppf(generator(seed).random(n)))
     values = evaluate(outcome, sizes, seed, jobs)
     mean, error = float(values.mean()), standard_error(values)
-    half = half_width(error, n - 1, confidence)
-    return Estimation(
-        method="plain Monte Carlo",
-        estimate=mean,
-        standard_error=error,
-        low=mean - half,
-        high=mean + half,
-        confidence=confidence,
-        cost=float(n),
-        unit="runs",
-        gain=1.0,
-        diagnostics={"deviation": error * math.sqrt(n)},
-    )
+    spread, found = (mean, error, n - 1), {"deviation": error * math.sqrt(n)}
+    return Estimation.of_runs("plain Monte Carlo", spread, n, 1.0, confidence, found)

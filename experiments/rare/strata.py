@@ -28,7 +28,6 @@ from crossmargin.experiments.rare.estimation import (
     Floats,
     Indices,
     gain_of,
-    half_width,
     standard_error,
 )
 from crossmargin.experiments.rare.process import seed_at
@@ -84,21 +83,11 @@ def antithetic(
     second = evaluate(outcome, sizes[1], seed, jobs, first=n // 2)
     pairs = (first + second) / 2
     mean, error = float(pairs.mean()), standard_error(pairs)
-    half = half_width(error, n // 2 - 1, confidence)
     variance = float((first.var(ddof=1) + second.var(ddof=1)) / 2)
     alike = 2 * float(pairs.var(ddof=1)) / variance - 1.0 if variance > 0 else math.nan
-    return Estimation(
-        method="antithetic shocks",
-        estimate=mean,
-        standard_error=error,
-        low=mean - half,
-        high=mean + half,
-        confidence=confidence,
-        cost=float(n),
-        unit="runs",
-        gain=gain_of(variance, error, n),
-        diagnostics={"correlation": alike},
-    )
+    spread, gain = (mean, error, n // 2 - 1), gain_of(variance, error, n)
+    found = {"correlation": alike}
+    return Estimation.of_runs("antithetic shocks", spread, n, gain, confidence, found)
 
 
 def sizes_in(distribution: Any, strata: Indices, m: int, rng: np.random.Generator) -> Floats:
@@ -183,18 +172,9 @@ def _judged(
     mean, error = float(means.mean()), math.sqrt(float(terms.sum()))
     shares = float((terms**2 / (runs - 1)).sum())
     freedom = float(terms.sum() ** 2 / shares) if shares > 0 else float(len(values) - m)
-    half = half_width(error, freedom, confidence)
     plain = float((variances + (means - mean) ** 2).mean())
-    cost = len(values) + pilot
-    return Estimation(
-        method=f"stratified shocks, {m} strata, {allocation}",
-        estimate=mean,
-        standard_error=error,
-        low=mean - half,
-        high=mean + half,
-        confidence=confidence,
-        cost=float(cost),
-        unit="runs",
-        gain=gain_of(plain, error, cost),
-        diagnostics={"runs": tuple(runs.tolist()), "means": tuple(means.tolist())},
-    )
+    spread, cost = (mean, error, freedom), len(values) + pilot
+    method = f"stratified shocks, {m} strata, {allocation}"
+    diagnostics = {"runs": tuple(runs.tolist()), "means": tuple(means.tolist())}
+    gain = gain_of(plain, error, cost)
+    return Estimation.of_runs(method, spread, cost, gain, confidence, diagnostics)

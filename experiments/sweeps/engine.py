@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crossmargin.experiments.checks import checked_count
 from crossmargin.experiments.sweeps import header, store
 from crossmargin.experiments.sweeps.driver import Driver
 from crossmargin.experiments.sweeps.executors import pool_of
@@ -21,7 +22,7 @@ from crossmargin.experiments.sweeps.replications import Rounds
 from crossmargin.experiments.sweeps.tasks import Shard, Task, parse_shard
 from crossmargin.experiments.sweeps.work import Selection, Work, prepare
 from crossmargin.experiments.sweeps.worker import job_of
-from crossmargin.model.errors import CrossmarginError, ParameterError, ScenarioError
+from crossmargin.model.errors import CrossmarginError, ScenarioError
 
 if TYPE_CHECKING:
     from crossmargin.experiments.sweeps.results import Sweep
@@ -132,9 +133,7 @@ def conduct(
 ) -> Conducted:
     """Sweep of a plan, with the counts of it; see `sweep`."""
     home = find_plan(plan).parent.resolve() if isinstance(plan, str | Path) else Path.cwd()
-    whole = isinstance(limit, int) and not isinstance(limit, bool)
-    if limit is not None and not (whole and limit >= 1):
-        raise ParameterError(f"limit = {limit!r}: must be a whole number, 1 or more")
+    limit = None if limit is None else checked_count("limit", limit, 1)
     with importing_from(home):
         work = replace(prepare(load_plan(plan), (str(home),)), shard=shard, limit=limit)
         sink = _opened(work, out, resume=resume, other_version=other_version)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
+from crossmargin.experiments.checks import checked_count
 from crossmargin.experiments.explain import did_you_mean
 from crossmargin.experiments.sweeps.blackbox import Death
 from crossmargin.experiments.sweeps.plan import Plan
@@ -134,11 +135,7 @@ def cores() -> int:
 
 def checked_jobs(jobs: int | None) -> int:
     """Number of workers; all cores by default."""
-    if jobs is None:
-        return cores()
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-        raise ParameterError(f"jobs = {jobs!r}: must be a whole number of 1 or more")
-    return jobs
+    return cores() if jobs is None else checked_count("jobs", jobs, 1)
 
 
 def pool_of(

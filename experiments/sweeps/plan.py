@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from crossmargin.experiments.explain import did_you_mean, explain
-from crossmargin.experiments.load import read_toml
+from crossmargin.experiments.explain import explain
+from crossmargin.experiments.load import find_toml, named_files, read_toml
 from crossmargin.experiments.schema import Scenario, Table, quantity
 from crossmargin.experiments.sweeps.distributions import has_ends
 from crossmargin.experiments.sweeps.tables import MORRIS_LEVELS as MORRIS_LEVELS
@@ -207,7 +207,7 @@ def _leaves(table: Mapping[str, Any], stem: str) -> Iterator[tuple[str, Any]]:
 
 def plan_names() -> list[str]:
     """Names of the plans that come with the package."""
-    return sorted(path.stem for path in PLANS.glob("*.toml"))
+    return named_files(PLANS)
 
 
 def load_plan(source: str | Path | Mapping[str, Any] | Plan) -> Plan:
@@ -246,14 +246,4 @@ def find_plan(source: str | Path) -> Path:
     ScenarioError
         When there is none.
     """
-    if str(source) in plan_names():
-        return PLANS / f"{source}.toml"
-    path = Path(source)
-    if path.is_dir():
-        raise ScenarioError(f"{path}: is a folder, not a TOML file")
-    if path.is_file():
-        return path
-    if path.suffix == ".toml":
-        raise ScenarioError(f"{path}: there is no such file")
-    hint = did_you_mean(str(source), plan_names())
-    raise ScenarioError(f"there is no plan {str(source)!r}: {hint}")
+    return find_toml(source, PLANS, "plan")
