@@ -51,6 +51,8 @@ class World:
     parts : list of Part, in the order in which they run
     names : Names
     sealed : dict of lists of arrays, chunks of the log that are finished
+    step : int, blocks run; those of a burn-in, which `state.clock.first` counts, are left out
+    notes : dict, what is to be known of how the market came to its start; empty for most
     python_parts : dict, place in the program to a function `(world, step) -> None`
     solo : dict, place in the program to the class of traders that acts there
     """
@@ -64,6 +66,7 @@ class World:
     python_parts: dict[int, Callable[["World", int], None]] = field(default_factory=dict)
     solo: dict[int, type] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
     _program: Array | None = None
 
     @property
@@ -93,7 +96,9 @@ class World:
             if self.python_parts or profile:
                 self._run_by_part(profile)
             else:
-                self.step = int(run_blocks(self.program, self.state, self.step, until))
+                first = int(self.state.clock["first"][0])
+                done = run_blocks(self.program, self.state, first + self.step, first + until)
+                self.step = int(done) - first
             self._check()
             if is_full(self.state.log):
                 self.seal()
@@ -103,11 +108,12 @@ class World:
     def _run_by_part(self, profile: bool) -> None:
         """Run one block part by part, as `run_blocks` does in one call."""
         program, state, part = self.program, self.state, 0
-        begin_step(state, self.step)
+        now = int(state.clock["first"][0]) + self.step
+        begin_step(state, now)
         while part < len(program):
             result, began = 0, perf_counter()
-            if is_due(state, part, self.step):
-                result = self._run_part(part)
+            if is_due(state, part, now):
+                result = self._run_part(part, now)
                 if check_faults(state, part):
                     return
             if profile:
@@ -116,11 +122,11 @@ class World:
             part = int(next_part(state, part, result))
         self.step += 1
 
-    def _run_part(self, part: int) -> int:
+    def _run_part(self, part: int, now: int) -> int:
         if part in self.python_parts:
             self.python_parts[part](self, self.step)
             return 0
-        return int(run_part(self.program, self.state, part, self.step))
+        return int(run_part(self.program, self.state, part, now))
 
     def _check(self) -> None:
         clock = self.state.clock[0]
@@ -141,7 +147,10 @@ class World:
     def rows(self, chunk: str) -> Array:
         """All rows of one table of the log so far, sealed and open."""
         open_rows = getattr(self.state.log, chunk)[: int(self.state.log.cursor[CHUNKS[chunk]][0])]
-        return np.concatenate([*self.sealed[chunk], open_rows])
+        found = np.concatenate([*self.sealed[chunk], open_rows])
+        if first := int(self.state.clock["first"][0]):
+            found["step"] -= first
+        return found
 
     def residuals(self) -> dict[str, int]:
         """What was created or lost, by asset and market; every value is 0."""
@@ -173,6 +182,7 @@ class World:
             sealed={chunk: list(rows) for chunk, rows in self.sealed.items()},
             python_parts=dict(self.python_parts),
             solo=self.solo,
+            notes=self.notes,
             _program=self._program,
         )
 
