@@ -677,7 +677,7 @@ CLOCK = np.dtype(
     [
         ("seed", "u8"),
         ("step", "i8"),
-        ("first", "i8"),  # at which the run began: more than 0 after a burn-in
+        ("first", "i8"),  # at which the run began: after a burn-in more than 0, within it far ahead
         ("round", "i8"),
         ("n_inbox", "i8"),
         ("n_forced", "i8"),  # forced orders in this round

@@ -41,6 +41,25 @@ class Names(NamedTuple):
     populations: list[str]
 
 
+class Start(NamedTuple):
+    """Where a run began, when a burn-in came before it: what is recorded counts from here.
+
+    Attributes
+    ----------
+    block : int, of the clock
+    ladders : (n_markets,) LADDER at that moment, or None at block 0
+    """
+
+    block: int = 0
+    ladders: Array | None = None
+
+
+#: The start of a market that was not burnt in.
+BEGINNING = Start()
+#: Running totals of a ladder that are recorded.
+TOTALS = ("volume", "signed_volume", "trades")
+
+
 @dataclass
 class World:
     """State, program and log of one market.
@@ -51,7 +70,8 @@ class World:
     parts : list of Part, in the order in which they run
     names : Names
     sealed : dict of lists of arrays, chunks of the log that are finished
-    step : int, blocks run; those of a burn-in, which `state.clock.first` counts, are left out
+    step : int, blocks run, those of a burn-in left out
+    start : Start, where the run began
     notes : dict, what is to be known of how the market came to its start; empty for most
     python_parts : dict, place in the program to a function `(world, step) -> None`
     solo : dict, place in the program to the class of traders that acts there
@@ -67,6 +87,7 @@ class World:
     solo: dict[int, type] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    start: Start = BEGINNING
     _program: Array | None = None
 
     @property
@@ -96,7 +117,7 @@ class World:
             if self.python_parts or profile:
                 self._run_by_part(profile)
             else:
-                first = int(self.state.clock["first"][0])
+                first = self.start.block
                 done = run_blocks(self.program, self.state, first + self.step, first + until)
                 self.step = int(done) - first
             self._check()
@@ -108,7 +129,7 @@ class World:
     def _run_by_part(self, profile: bool) -> None:
         """Run one block part by part, as `run_blocks` does in one call."""
         program, state, part = self.program, self.state, 0
-        now = int(state.clock["first"][0]) + self.step
+        now = self.start.block + self.step
         begin_step(state, now)
         while part < len(program):
             result, began = 0, perf_counter()
@@ -148,9 +169,16 @@ class World:
         """All rows of one table of the log so far, sealed and open."""
         open_rows = getattr(self.state.log, chunk)[: int(self.state.log.cursor[CHUNKS[chunk]][0])]
         found = np.concatenate([*self.sealed[chunk], open_rows])
-        if first := int(self.state.clock["first"][0]):
-            found["step"] -= first
+        if self.start.block:
+            self._from_start(found, chunk)
         return found
+
+    def _from_start(self, rows: Array, chunk: str) -> None:
+        """Count blocks and running totals of some rows from the start of the run."""
+        rows["step"] -= self.start.block
+        if chunk == "market_rows" and self.start.ladders is not None:
+            for name in TOTALS:
+                rows[name] -= self.start.ladders[name]
 
     def residuals(self) -> dict[str, int]:
         """What was created or lost, by asset and market; every value is 0."""
@@ -183,6 +211,7 @@ class World:
             python_parts=dict(self.python_parts),
             solo=self.solo,
             notes=self.notes,
+            start=self.start,
             _program=self._program,
         )
 

@@ -42,10 +42,9 @@ def quiet(state, part, step):
     numbers, seconds = state.params[part], state.clock[0].block_seconds
     reference = state.outside.references[np.int64(state.parts[part].underlying)]
     begin_volatility(reference, numbers[P.volatility])
-    elapsed = step - state.clock[0].first
-    if elapsed > 0:
+    if step > 0 and step != state.clock[0].first:
         window = steps_of(state, numbers[P.window])
-        left = window - (elapsed - 1) % window
+        left = window - (step - 1) % window
         volatility = numbers[P.volatility] * (1.0 + reference.turbulence)
         spread = volatility * math.sqrt(seconds / YEAR * (left - 1.0) / left)
         draw = correlated(state, part, step, own_uniforms(state, part, step)[0])
