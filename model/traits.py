@@ -50,6 +50,8 @@ def checked(value: Any) -> Any:
     """Return a distribution as given, if it is one."""
     if isinstance(value, dict) and len(value) == 1 and MIXTURE in value:
         return {MIXTURE: _checked_parts(MIXTURE, value[MIXTURE])}
+    if isinstance(value, dict) and BY_NOTIONAL in value:
+        raise ValueError(f"{BY_NOTIONAL}: is for the leverage of a position alone")
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = {"constant": [float(value)]}
     if not isinstance(value, dict) or len(value) != 1:
