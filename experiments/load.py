@@ -154,7 +154,7 @@ def override(table: dict[str, Any], path: str, value: Any) -> None:
         last = _place_of_number(node, last, path)
     if len(keys) == 1 and last not in Scenario.model_fields:
         raise ParameterError(f"{path}: no such key; {did_you_mean(path, Scenario.model_fields)}")
-    node[last] = value
+    node[last] = _copied(value)  # a later path may lead into it
 
 
 def _member(node: Any, keys: list[str]) -> Any:

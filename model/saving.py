@@ -110,7 +110,8 @@ def load_state(path: Path, like: State) -> tuple[State, dict[str, Any]]:
                     f"{path}: was written by a version of the model with other records "
                     f"({header['digest']}, this one has {digest_of(like)}); make it again"
                 )
-            arrays = {name: found[name] for name, _ in named_arrays(like)}
+            # a file does not say that records are aligned, which kernels are compiled for
+            arrays = {name: found[name].view(array.dtype) for name, array in named_arrays(like)}
         return _rebuilt(arrays, header["chunks"], like), header["notes"]
     except DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -123,7 +124,7 @@ def _rebuilt(arrays: Mapping[str, Array], chunks: Mapping[str, list[int]], like:
             return arrays["ledger.lots"]
         if group == "log" and field in CHUNKS:
             return np.zeros(tuple(chunks[field]), getattr(like.log, field).dtype)
-        return np.ascontiguousarray(arrays[f"{group}.{field}"])
+        return arrays[f"{group}.{field}"]
 
     groups = {
         name: kind(*(member(name, field) for field in kind._fields))

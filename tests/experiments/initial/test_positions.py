@@ -1,4 +1,4 @@
-"""Open interest that is stated, whales, collateral by draw, and who is liquidatable at the start."""
+"""Stated open interest, whales, collateral by draw, and who is liquidatable at the start."""
 
 from typing import Any
 
