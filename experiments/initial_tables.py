@@ -39,12 +39,12 @@ class VolumeAtPrice(Table):
 
     market: Name
     prices: tuple[float, ...] = Field(
-        (), description="Middles of the bins, rising.", json_schema_extra={"unit": "quote"}
+        default=(), description="Middles of the bins, rising.", json_schema_extra={"unit": "quote"}
     )
-    volumes: tuple[float, ...] = Field((), description="Volume of each bin, any unit.")
-    file: str | None = Field(None, description="CSV with the columns price and volume.")
+    volumes: tuple[float, ...] = Field(default=(), description="Volume of each bin, any unit.")
+    file: str | None = Field(default=None, description="CSV with the columns price and volume.")
     candles: str | None = Field(
-        None,
+        default=None,
         description="CSV of candles: a name in experiments/data, or a path beside the scenario. "
         "The recording of the underlying where look_back alone is given.",
     )
@@ -55,7 +55,8 @@ class VolumeAtPrice(Table):
         None, "s", "Length of the past, of candles or simulated.", gt=0, le=1e10
     )
     end: str | None = Field(
-        None, description="Last moment of the candles, ISO; the start of the recording by default."
+        default=None,
+        description="Last moment of the candles; the start of the recording by default.",
     )
     half_life: float | None = quantity(
         None, "s", "Of the weight of past volume: older positions were closed since.", gt=0
@@ -97,7 +98,8 @@ class VolumeAtPrice(Table):
 
 
 #: What must be stationary.
-SERIES = ("open_interest", "basis", "spread", "depth")
+SeriesName = Literal["open_interest", "basis", "spread", "depth"]
+SERIES: tuple[SeriesName, ...] = ("open_interest", "basis", "spread", "depth")
 
 
 class BurnIn(Table):
@@ -123,8 +125,8 @@ class BurnIn(Table):
         ge=0,
         le=1,
     )
-    series: tuple[Literal["open_interest", "basis", "spread", "depth"], ...] = Field(
-        SERIES, min_length=1, description="What must be stationary, in every market."
+    series: tuple[SeriesName, ...] = Field(
+        default=SERIES, min_length=1, description="What must be stationary, in every market."
     )
     volatility: float | None = quantity(
         None, "per root year", "Of the reference; that of its own path by default.", ge=0, le=20
@@ -144,11 +146,11 @@ class Initial(Table):
     """How the state at step 0 is made: positions, entry prices, burn-in."""
 
     wealth_at: Literal["start", "entry"] = Field(
-        "start",
+        default="start",
         description="Whether wealth is equity at the start, or what was paid in at the entry.",
     )
     liquidatable: Literal["redraw", "close", "keep", "refuse"] = Field(
-        "redraw",
+        default="redraw",
         description="Positions below their maintenance margin at the start: entry prices are drawn "
         "again, and what stays so is closed; closed at once; kept; or an error.",
     )
@@ -156,7 +158,7 @@ class Initial(Table):
         50, "draws", "Of the entry price of an account, before it is closed.", ge=1, le=1000
     )
     scale: Literal["wealth", "leverage"] = Field(
-        "wealth",
+        default="wealth",
         description="What is scaled to reach a stated open interest; the other is as drawn.",
     )
     open_interest: tuple[OpenInterest, ...] = ()

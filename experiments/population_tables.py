@@ -26,7 +26,7 @@ def checked_share(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise ValueError("is neither a number nor a distribution")
     if not 0 <= value <= 1:
-        raise ValueError("a share lies between 0 and 1")
+        raise ValueError("a share is neither below 0 nor more than 1")
     return float(value)
 
 
@@ -40,20 +40,20 @@ class FirstStops(Table):
 
     share: float = quantity(1.0, "share of accounts", "Who has any.", ge=0, le=1)
     loss: Distribution | None = Field(
-        None,
+        default=None,
         description="Distance of the stop-loss; none without it.",
         json_schema_extra={"unit": "fraction of the price"},
     )
     gain: Distribution | None = Field(
-        None,
+        default=None,
         description="Distance of the take-profit; none without it.",
         json_schema_extra={"unit": "fraction of the price"},
     )
     measured_from: Literal["first_price", "entry"] = Field(
-        "first_price",
+        default="first_price",
         description="What distances are measured from; a stop that has been passed is not placed.",
     )
-    watch: Literal["mark", "last"] = Field("mark", description="Price that sets it off.")
+    watch: Literal["mark", "last"] = Field(default="mark", description="Price that sets it off.")
 
     @model_validator(mode="after")
     def _any(self) -> Self:
@@ -69,13 +69,13 @@ class Position(Table):
         description="`both`: long or short by draw; `balance`: the other side of what is unmatched."
     )
     leverage: Leverage = Field(
-        1.0,
+        default=1.0,
         description="Notional over wealth; at most what the first margin tier allows.",
         validate_default=True,
         json_schema_extra={"unit": "multiple of wealth"},
     )
     entry: Entry = Field(
-        1.0,
+        default=1.0,
         description="Entry price over the first price, or `volume_at_price` to draw it from there.",
         validate_default=True,
         json_schema_extra={"unit": "multiple of the first price"},
@@ -88,16 +88,16 @@ class Whale(Table):
 
     name: Name
     wealth: float = quantity(..., "quote", "Equity at the start.", gt=0, le=1e13)
-    side: Literal["long", "short"] | None = Field(None, description="Of its position.")
+    side: Literal["long", "short"] | None = Field(default=None, description="Of its position.")
     leverage: float | None = quantity(
         None, "multiple of wealth", "Notional over wealth; the first tier must allow it.", ge=0
     )
     entry: float | None = quantity(
         None, "multiple of the first price", "Entry price over the first price.", gt=0
     )
-    markets: tuple[Name, ...] = Field((), description="Where, of those of its population.")
+    markets: tuple[Name, ...] = Field(default=(), description="Where, of those of its population.")
     collateral: dict[Name, Share] | None = Field(
-        None, description="Share of wealth held in an asset; the rest is quote."
+        default=None, description="Share of wealth held in an asset; the rest is quote."
     )
 
 
@@ -109,7 +109,7 @@ class Population(Table):
     count: int = quantity(..., "agents", "How many, whales included.", ge=1, le=10_000_000)
     markets: tuple[Name, ...] = ()
     wealth: Distribution = Field(
-        0.0,
+        default=0.0,
         description="Equity at the start.",
         validate_default=True,
         json_schema_extra={"unit": "quote"},
@@ -123,7 +123,7 @@ class Population(Table):
     position: Position | None = None
     behaviour: dict[str, Any] = Field(default_factory=dict)
     traits: dict[str, Any] = Field(default_factory=dict)
-    whale: tuple[Whale, ...] = Field((), description="Accounts by name, the last ones of it.")
+    whale: tuple[Whale, ...] = Field(default=(), description="Accounts by name, its last ones.")
 
     @model_validator(mode="after")
     def _shares(self) -> Self:

@@ -10,10 +10,13 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from crossmargin.experiments.initial_tables import Initial
-from crossmargin.experiments.population_tables import FROM_HISTORY, Population, Whale
+from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
 from crossmargin.experiments.population_tables import RESERVED as RESERVED
+from crossmargin.experiments.population_tables import Population as Population
 from crossmargin.experiments.population_tables import Position as Position
-from crossmargin.experiments.tables import Name, PartTable, Table, quantity
+from crossmargin.experiments.tables import Name, PartTable
+from crossmargin.experiments.tables import Table as Table
+from crossmargin.experiments.tables import quantity as quantity
 
 
 class RunTable(Table):
@@ -207,8 +210,9 @@ class Scenario(Table):
         for population in self.population:
             for name in population.markets:
                 _known(f"population {population.name}: markets", name, markets)
-            for holder in (population, *population.whale):
-                _check_collateral(population.name, holder, assets)
+            _check_collateral(population.name, population, assets)
+            for whale in population.whale:
+                _check_collateral(population.name, whale, assets)
         bases = [market.base for market in self.market if market.base]
         for name in assets[1:]:
             if bases.count(name) != 1:

@@ -22,7 +22,7 @@ from crossmargin.model.errors import StateError
 from crossmargin.model.state import Array, Book, Crowd, Ledger, Log, Outside, State, Stops
 from crossmargin.model.world import CHUNKS
 
-GROUPS = {
+GROUPS: dict[str, Any] = {
     "book": Book,
     "ledger": Ledger,
     "log": Log,
@@ -37,7 +37,8 @@ DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.erro
 
 def named_arrays(state: State) -> Iterator[tuple[str, Array]]:
     """Every array of a state once, with its path; the chunks of the log are left out."""
-    for name, member in zip(State._fields, state, strict=True):
+    for name in State._fields:
+        member: Any = getattr(state, name)
         if name not in GROUPS:
             yield name, member
             continue
@@ -77,7 +78,7 @@ def save_state(state: State, path: Path, notes: Mapping[str, Any] | None = None)
         "chunks": {chunk: getattr(state.log, chunk).shape for chunk in CHUNKS},
         "notes": dict(notes or {}),
     }
-    arrays = dict(named_arrays(state))
+    arrays: dict[str, Any] = dict(named_arrays(state))
     arrays[HEADER] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=".npz")
     try:
@@ -126,9 +127,9 @@ def _rebuilt(arrays: Mapping[str, Array], chunks: Mapping[str, list[int]], like:
             return np.zeros(tuple(chunks[field]), getattr(like.log, field).dtype)
         return arrays[f"{group}.{field}"]
 
-    groups = {
+    groups: dict[str, Any] = {
         name: kind(*(member(name, field) for field in kind._fields))
         for name, kind in GROUPS.items()
     }
-    plain = {name: arrays[name] for name in State._fields if name not in GROUPS}
+    plain: dict[str, Any] = {name: arrays[name] for name in State._fields if name not in GROUPS}
     return State(**groups, **plain)

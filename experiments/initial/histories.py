@@ -188,7 +188,7 @@ def _from_past(table: VolumeAtPrice, price: float, seed: int) -> Profile:
     draws = generator(seed, population_key("volume at price " + table.market), PATH, 0)
     deviation = table.volatility * np.sqrt(look_back / POINTS / YEAR)
     path = price * np.exp(deviation * np.cumsum(draws.standard_normal(POINTS)))
-    age = look_back / POINTS * np.arange(1, POINTS + 1)
+    age: Floats = look_back / POINTS * np.arange(1.0, POINTS + 1.0)
     ends = np.concatenate([[price], path])
     low, high = np.minimum(ends[1:], ends[:-1]), np.maximum(ends[1:], ends[:-1])
     return spread(low, high, _kept(age, table.half_life), table.bins)

@@ -37,6 +37,7 @@ def scenario_digest(plan: Plan) -> str:
     scenario = load_scenario(plan.scenario or {}, plan.overrides)
     table = scenario.model_dump(mode="json", exclude=WORDS, exclude_none=True)
     files = [_recording(row) for row in table["underlying"] if "recording" in row]
+    files += _histories(table)
     functions = [find_function(name, "keep.functions").__module__ for name in plan.keep.functions]
     files += _source_files([*foreign_modules(table), *functions])
     return hash_files(files, [canonical(table)])[:16]
@@ -47,6 +48,14 @@ def _recording(underlying: dict[str, Any]) -> Path:
     from crossmargin.experiments.build import DATA
 
     return DATA / underlying["recording"].pop("file")
+
+
+def _histories(table: dict[str, Any]) -> list[Path]:
+    """Files of volume-at-price histories, whose place is then forgotten as well."""
+    from crossmargin.experiments.build import DATA
+
+    rows = table.get("initial", {}).get("volume_at_price", [])
+    return [DATA / row.pop(key) for row in rows for key in ("file", "candles") if key in row]
 
 
 def _source_files(modules: Iterable[str]) -> list[Path]:

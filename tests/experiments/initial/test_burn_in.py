@@ -207,6 +207,21 @@ def test_members_of_an_ensemble_are_burnt_in_each_with_its_seed() -> None:
     assert found.frame["fills"].nunique() == 2
 
 
+def test_a_sweep_burns_in_once_for_what_does_not_act_in_it(cache: Path) -> None:
+    plan = {
+        "name": "penalties",
+        "scenario": "calm",
+        "steps": 10,
+        "settings": {k: v for k, v in BURNT.items() if k != "initial.burn_in"}
+        | {f"initial.burn_in.{key}": value for key, value in SHORT.items()},
+        "factor": [{"path": "venue.penalty_rate", "values": [0.001, 0.02]}],
+        "keep": {"outcomes": ["burn_in.blocks", "fills"]},
+    }
+    found = xm.sweep(plan, executor="serial")
+    assert found.runs["burn_in.blocks"].tolist() == [80.0, 80.0]
+    assert len(list(cache.glob("*.npz"))) == 1
+
+
 @pytest.mark.parametrize(
     ("keys", "words"),
     [

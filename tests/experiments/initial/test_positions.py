@@ -197,7 +197,7 @@ def test_whales_are_not_scaled() -> None:
         ({"wealth": -1.0}, "whale.big.wealth = -1.0"),
         ({"entry": 5000.0}, "whale.big.entry: draws 5000"),
         ({"markets": ["X"]}, "none of its population's"),
-        ({"collateral": {"BTC": 2.0}}, "between 0 and 1"),
+        ({"collateral": {"BTC": 2.0}}, "neither below 0 nor more than 1"),
         ({"welth": 2.0}, "did you mean 'wealth'"),
     ],
 )
