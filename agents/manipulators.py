@@ -103,7 +103,8 @@ def messages_needed(numbers: Parameters, n_markets: int) -> int:
 def elapsed(state, part, row):
     """Seconds since the push of an agent began, negative before."""
     begin = state.params[part, P.at] + state.crowd.traits[row, T.delay]
-    return state.clock[0].step * state.clock[0].block_seconds - begin
+    clock = state.clock[0]  # its first block is far ahead while a market is burnt in
+    return (clock.step - clock.first) * clock.block_seconds - begin
 
 
 @kernel

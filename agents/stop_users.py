@@ -111,6 +111,8 @@ P, T = slots(Parameters), slots(Traits)
 BY_EQUITY = 0
 #: The two stops of an agent, also the places of their handles.
 LOSS, PROFIT = range(2)
+#: Handles of the stop-loss and the take-profit that a scenario lets an agent have from the start.
+STOP_SLOTS = (LOSS, PROFIT)
 #: Place in an agent's memory: one plus the step of its next look (0: not set).
 NEXT = 0
 #: No trigger is nearer or further from the mark than this.

@@ -160,17 +160,17 @@ class Trader(mesa.Agent):  # type: ignore[misc]
     @property
     def block(self) -> int:
         """Number of the current block."""
-        return int(self.world.state.clock["step"][0])
+        return int(self.world.state.clock["step"][0] - self.world.state.clock["first"][0])
 
     @property
     def rng(self) -> np.random.Generator:
         """Generator of this agent and block: the stream that a kernel's `uniforms` read."""
-        block, stream = self._stream
-        if stream is None or block != self.block:
-            block = self.block
+        step, stream = self._stream
+        now = int(self.world.state.clock["step"][0])  # also counts the blocks of a burn-in
+        if stream is None or step != now:
             key = int(self.world.state.ledger.accounts["key"][self.row])
-            stream = generator(int(self.world.state.clock["seed"][0]), key, DECIDE, block)
-            self._stream = (block, stream)
+            stream = generator(int(self.world.state.clock["seed"][0]), key, DECIDE, now)
+            self._stream = (now, stream)
         return stream
 
     @property

@@ -4,6 +4,7 @@ Nothing here runs a block. Money comes in as mints to the outside row and moves 
 initial positions are matched, so that every long has its short.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from crossmargin.experiments.filling import (
     fill_reports,
     fill_venue,
 )
-from crossmargin.experiments.holdings import endow, open_positions
+from crossmargin.experiments.initial.first_stops import place_first_stops
+from crossmargin.experiments.initial.positions import hold
 from crossmargin.experiments.layout import Block, is_reporting, lay_out
 from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
 from crossmargin.experiments.paths import Window, load_path
@@ -75,7 +77,7 @@ def _recorded(recording: Recording, scenario: Scenario, seed: int) -> NDArray[np
 def _sizes(scenario: Scenario, blocks: list[Block], n_parts: int, prices: list[float]) -> Sizes:
     slots = sum(block.slots * block.count for block in blocks)
     messages = sum(block.messages * block.count for block in blocks)
-    stops = sum(block.stops * block.count for block in blocks)
+    stops = sum((block.stops + block.first_stops) * block.count for block in blocks)
     orders = max(4096, slots + slots // 2 + 1024)
     if orders > SLOTS:
         raise ParameterError(
@@ -135,8 +137,13 @@ def check_sums(state: State, scenario: Scenario) -> None:
         )
 
 
-def build(scenario: Scenario, seed: int) -> World:
-    """World of a scenario at step 0.
+def build(scenario: Scenario, seed: int, highest: Sequence[float] = ()) -> World:
+    """World of a scenario at step 0, before any burn-in.
+
+    Parameters
+    ----------
+    highest : sequence of float, optional
+        Prices of the underlyings that books must hold; those of recordings by default.
 
     Raises
     ------
@@ -144,30 +151,34 @@ def build(scenario: Scenario, seed: int) -> World:
         When the scenario contradicts itself or would overflow, with its file.
     """
     try:
-        return _built(scenario, seed)
+        return _built(scenario, seed, highest)
     except ScenarioError as error:
         raise type(error)(f"{scenario.origin}: {error}") from None
 
 
-def _built(scenario: Scenario, seed: int) -> World:
+def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
     if not 0 <= seed < 1 << 63:
         raise ParameterError(f"seed = {seed}: allowed are 0 to 2**63 - 1")
     prices, paths = first_prices(scenario, seed)
     entries = program_of(scenario)
     perpetuals = sum(market.kind == "perpetual" for market in scenario.market)
     blocks = lay_out(scenario, FIRST_SETTLEMENT + perpetuals)
-    sizes = _sizes(scenario, blocks, len(entries), highest_prices(prices, paths))
-    state = blank_state(sizes, seed, scenario.run.block_seconds)
+    most = list(highest) or highest_prices(prices, paths)
+    state = blank_state(
+        _sizes(scenario, blocks, len(entries), most), seed, scenario.run.block_seconds
+    )
     fill_markets(state, scenario, prices)
     fill_venue(state, scenario)
     state = fill_outside(state, prices, paths)
     fill_accounts(state, blocks, seed)
     fill_reports(state, scenario, blocks, prices)
     fill_program(state, entries, blocks)
-    endow(state, scenario, blocks, seed)
-    check_sums(state, scenario)
-    open_positions(state, scenario, blocks, seed)
-    return _world(state, scenario, entries, blocks)
+    notes = hold(state, scenario, blocks, seed, check_sums)
+    placed = place_first_stops(state, blocks, seed)
+    world = _world(state, scenario, entries, blocks)
+    if notes or placed:
+        world.notes["initial"] = {**notes, **({"stops": placed} if placed else {})}
+    return world
 
 
 def _world(state: State, scenario: Scenario, entries: list[Entry], blocks: list[Block]) -> World:

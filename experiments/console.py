@@ -81,10 +81,18 @@ def print_run(run: Run, folder: Path | None, report: bool) -> None:
     out.print(_market_table(run))
     wrong = {name: value for name, value in run.summary["residuals"].items() if value}
     out.print(f"conservation: {wrong or 'every residual is 0'}")
+    if "burn_in" in run.summary:
+        out.print(_burn_in(run.summary["burn_in"]))
     seconds = ", ".join(f"{name} {value:.2f} s" for name, value in run.wall.items())
     out.print(f"time: {seconds}")
     if folder is not None:
         out.print(f"written: {folder / 'report.html' if report else folder}")
+
+
+def _burn_in(found: dict[str, Any]) -> str:
+    """What came before step 0, in one line."""
+    rest = "at rest" if found["is_stationary"] else "not at rest"
+    return f"burn-in: {found['blocks']:,} blocks, {found['seconds'] / 3600:.3g} h, {rest}"
 
 
 def _market_table(run: Run) -> Table:

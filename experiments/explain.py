@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 #: Keys by which a row of a list is named, the first that it has.
-NAMES = ("name", "path", "kind")
+NAMES = ("name", "path", "kind", "market")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

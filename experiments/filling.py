@@ -118,6 +118,7 @@ def fill_outside(state: State, prices: list[float], paths: list[NDArray[np.float
     logs = np.log(prices)
     references = state.outside.references
     references["price"], references["base_log"] = prices, logs
+    references["first_log"] = logs
     n = len(prices)
     state.outside.trail[:n] = logs[:, None]
     state.outside.trail[n:] = np.tile(logs[state.ledger.markets["underlying"]], 2)[:, None]

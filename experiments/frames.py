@@ -178,6 +178,9 @@ def accounts(world: World, start: Array) -> pd.DataFrame:
         "deposited": rows["deposited"] * units.quote,
         "liquidations": rows["liquidations"],
     }
+    if whales := world.notes.get("initial", {}).get("whales"):
+        names = {row: name for name, row in whales.items()}
+        frame["name"] = [names.get(row, "") for row in range(len(rows))]
     for m, name in enumerate(world.names.markets):
         frame[f"position:{name}"] = ledger.lots[:, m] * units.lot[m]
     for u, name in enumerate(world.names.underlyings):

@@ -23,6 +23,7 @@ class Block:
     messages: int
     first_report: int
     stops: int = 0
+    first_stops: int = 0
 
     @property
     def rows(self) -> slice:
@@ -65,13 +66,20 @@ def lay_out(scenario: Scenario, first: int) -> list[Block]:
         slots = _places(behaviour, "slots_needed", len(markets))
         messages = _places(behaviour, "messages_needed", len(markets))
         stops = _places(behaviour, "stops_needed", len(markets))
-        places = (slot, slots, messages, report, stops)
+        places = (slot, slots, messages, report, stops, _first_stops(population))
         blocks.append(Block(population, behaviour, markets, first, count, *places))
         first += count
         slot += slots * count
         if behaviour.part is not None and behaviour.part.phase == "oracles":
             report += count
     return blocks
+
+
+def _first_stops(population: Population) -> int:
+    """Most stop orders that an account of a population has from the start."""
+    position = population.position
+    has_stops = position is not None and position.stops is not None
+    return 2 * max(1, len(population.markets)) if has_stops else 0
 
 
 def is_reporting(block: Block) -> bool:

@@ -126,17 +126,21 @@ def scenario_table(scenario: Any) -> tuple[str, dict[str, Any]]:
     path = find_toml(scenario, SCENARIOS, "scenario")
     table = read_toml(path)
     for underlying in table.get("underlying", []) if isinstance(table, dict) else []:
-        _anchor(path, underlying)
+        recording = underlying.get("recording") if isinstance(underlying, dict) else None
+        _anchor(path, recording, "file")
+    initial = table.get("initial")
+    for history in initial.get("volume_at_price", []) if isinstance(initial, dict) else []:
+        _anchor(path, history, "file")
+        _anchor(path, history, "candles")
     return str(path), table
 
 
-def _anchor(path: Path, underlying: Any) -> None:
+def _anchor(path: Path, table: Any, key: str) -> None:
     """A CSV named without a folder lies in experiments/data or beside the scenario."""
-    recording = underlying.get("recording") if isinstance(underlying, dict) else None
-    if isinstance(recording, dict) and isinstance(recording.get("file"), str):
-        beside = path.parent / recording["file"]
+    if isinstance(table, dict) and isinstance(table.get(key), str):
+        beside = path.parent / table[key]
         if is_there(beside) and path.parent != SCENARIOS:
-            recording["file"] = str(beside.resolve())
+            table[key] = str(beside.resolve())
 
 
 def _copied(value: Any) -> Any:
@@ -167,14 +171,14 @@ def override(table: dict[str, Any], path: str, value: Any) -> None:
         last = _place_of_number(node, last, path)
     if len(keys) == 1 and last not in Scenario.model_fields:
         raise ParameterError(f"{path}: no such key; {did_you_mean(path, Scenario.model_fields)}")
-    node[last] = value
+    node[last] = _copied(value)  # a later path may lead into it
 
 
 def _member(node: Any, keys: list[str]) -> Any:
     """Table or list that the last of some keys names within a table or a list."""
     key, where = keys[-1], ".".join(keys)
     if isinstance(node, list):
-        names = [row.get("name", row.get("kind")) if isinstance(row, dict) else "" for row in node]
+        names = [_named(row) for row in node]
         if key in names or (key.isdigit() and int(key) < len(node)):
             member = node[names.index(key) if key in names else int(key)]
         else:
@@ -186,6 +190,12 @@ def _member(node: Any, keys: list[str]) -> Any:
     if not isinstance(member, dict | list):
         raise ParameterError(f"{where}: is a value, {member!r}, not a table")
     return member
+
+
+def _named(row: Any) -> Any:
+    """Word by which a path names a row of a list: its name, else its kind, else its market."""
+    keys = ("name", "kind", "market")
+    return next((row[key] for key in keys if key in row), "") if isinstance(row, dict) else ""
 
 
 def _place_of_number(node: list[Any], key: str, path: str) -> int:

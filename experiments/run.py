@@ -14,6 +14,7 @@ from crossmargin.experiments import frames
 from crossmargin.experiments.build import build
 from crossmargin.experiments.frames import Floats
 from crossmargin.experiments.groups import groups_of, near_liquidation
+from crossmargin.experiments.initial.burn_in import burn_in
 from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError
@@ -137,6 +138,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "markets": _market_summary(run),
         "groups": groups_of(world, run.near),
         "residuals": world.residuals(),
+        **{name: world.notes[name] for name in ("initial", "burn_in") if name in world.notes},
     }
 
 
@@ -158,8 +160,9 @@ def _market_summary(run: Run) -> dict[str, dict[str, float]]:
 
 
 def begin(scenario: Scenario, seed: int) -> tuple[World, Array]:
-    """World of a scenario and the equity of every row at step 0, quote units."""
+    """World of a scenario, burnt in, and the equity of every row at step 0, quote units."""
     world = build(scenario, seed)
+    burn_in(world, seed)
     measure_all(world.state.ledger, world.state.book)
     return world, world.state.ledger.accounts["equity"].copy()
 

@@ -5,43 +5,18 @@ Tables with a `kind` are parts: the other keys are the numbers of that part (see
 """
 
 import functools
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
-from crossmargin.model.parts import number_only
-from crossmargin.model.state import SYSTEM_ROWS
-from crossmargin.model.traits import Distribution
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _+.-]*$", max_length=40)]
-PartTable = dict[str, Any]
-#: Names that results use for what is no population.
-RESERVED = (*SYSTEM_ROWS, "others", "system")
-
-
-def quantity(default: Any, unit: str, doc: str, **limits: Any) -> Any:
-    """Field with a unit; limits are pydantic's `ge`, `gt`, `le`, `lt`."""
-    source = limits.pop("source", "")
-    extra = {"unit": unit, "source": source}
-    return Field(default, description=doc, json_schema_extra=extra, allow_inf_nan=False, **limits)
-
-
-class Table(BaseModel):
-    """Base of all tables: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_values(cls, value: Any, info: ValidationInfo) -> Any:
-        return number_only(cls, value, info)
+from crossmargin.experiments.initial_tables import Initial
+from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
+from crossmargin.experiments.population_tables import RESERVED as RESERVED
+from crossmargin.experiments.population_tables import Population as Population
+from crossmargin.experiments.population_tables import Position as Position
+from crossmargin.experiments.tables import Name, PartTable
+from crossmargin.experiments.tables import Table as Table
+from crossmargin.experiments.tables import quantity as quantity
 
 
 class RunTable(Table):
@@ -189,62 +164,6 @@ class Venue(Table):
     )
 
 
-class Position(Table):
-    """What the accounts of a population hold at the start."""
-
-    side: Literal["long", "short", "both", "balance"] = Field(
-        description="`both`: long or short by draw; `balance`: the other side of what is unmatched."
-    )
-    leverage: Distribution = Field(
-        1.0,
-        description="Notional over wealth; at most what the first margin tier allows.",
-        validate_default=True,
-        json_schema_extra={"unit": "multiple of wealth"},
-    )
-    entry: Distribution = Field(
-        1.0,
-        description="Entry price over the first price.",
-        validate_default=True,
-        json_schema_extra={"unit": "multiple of the first price"},
-    )
-
-
-class Population(Table):
-    """Agents of one kind."""
-
-    name: Name
-    kind: str = Field(description="Part, or `module:Class` of a trader written in Python.")
-    count: int = quantity(..., "agents", "How many.", ge=1, le=10_000_000)
-    markets: tuple[Name, ...] = ()
-    wealth: Distribution = Field(
-        0.0,
-        description="Equity at the start.",
-        validate_default=True,
-        json_schema_extra={"unit": "quote"},
-    )
-    collateral: dict[Name, float] = Field(
-        default_factory=dict, description="Share of wealth held in an asset; the rest is quote."
-    )
-    margin: Literal["cross", "isolated"] = "cross"
-    position: Position | None = None
-    behaviour: dict[str, Any] = Field(default_factory=dict)
-    traits: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _shares(self) -> Self:
-        if self.name in RESERVED or self.name.startswith("settlement "):
-            raise ValueError(f"the name {self.name!r} is that of a row of the venue")
-        if self.position is not None and not self.markets:
-            raise ValueError("a position needs markets to hold it in")
-        if len(set(self.markets)) < len(self.markets):
-            raise ValueError("markets: one stands twice")
-        if not all(share >= 0 for share in self.collateral.values()):
-            raise ValueError("a share of collateral is negative")
-        if sum(self.collateral.values()) > 1 + 1e-9:
-            raise ValueError("shares of collateral sum to more than 1")
-        return self
-
-
 class Scenario(Table):
     """A market, who is in it and what happens to it."""
 
@@ -259,6 +178,7 @@ class Scenario(Table):
     venue: Venue = Field(default_factory=Venue)
     population: tuple[Population, ...] = Field(min_length=1)
     shock: tuple[PartTable, ...] = ()
+    initial: Initial | None = None
 
     @functools.cached_property
     def origin(self) -> str:
@@ -273,6 +193,7 @@ class Scenario(Table):
             if twice:
                 raise ValueError(f"{table}: the name {min(twice)!r} stands twice")
         self._references()
+        self._check_initial()
         return self
 
     def _references(self) -> None:
@@ -289,14 +210,51 @@ class Scenario(Table):
         for population in self.population:
             for name in population.markets:
                 _known(f"population {population.name}: markets", name, markets)
-            for name in population.collateral:
-                _known(f"population {population.name}: collateral", name, assets)
+            _check_collateral(population.name, population, assets)
+            for whale in population.whale:
+                _check_collateral(population.name, whale, assets)
         bases = [market.base for market in self.market if market.base]
         for name in assets[1:]:
             if bases.count(name) != 1:
                 raise ValueError(
                     f"asset {name}: needs one spot market of its own, has {bases.count(name)}"
                 )
+
+    def _check_initial(self) -> None:
+        """Refuse names that `[initial]` gives and the scenario does not have."""
+        drawn = {
+            name
+            for population in self.population
+            if population.position is not None and population.position.entry == FROM_HISTORY
+            for name in population.markets
+        }
+        initial = self.initial or Initial()
+        perpetuals = [market.name for market in self.market if market.kind == "perpetual"]
+        for row in initial.open_interest:
+            where = f"initial: open_interest.{row.market}"
+            _known(where, row.market, perpetuals)
+            holders = [p.name for p in self.population if row.market in p.markets]
+            for side in ("longs", "shorts"):
+                for name in getattr(row, side):
+                    _known(f"{where}.{side}", name, holders)
+        for history in initial.volume_at_price:
+            where = f"initial: volume_at_price.{history.market}"
+            _known(where, history.market, perpetuals)
+            if history.market not in drawn:
+                word = f'position.entry = "{FROM_HISTORY}"'
+                raise ValueError(f"{where}: no population there has {word}")
+        for name in sorted(drawn & set(perpetuals) - {h.market for h in initial.volume_at_price}):
+            raise ValueError(
+                f"initial: volume_at_price: there is none for {name}, from which a population "
+                "draws its entry"
+            )
+
+
+def _check_collateral(name: str, holder: Population | Whale, assets: list[str]) -> None:
+    where = f"population {name}: "
+    where += f"whale.{holder.name}.collateral" if isinstance(holder, Whale) else "collateral"
+    for asset in holder.collateral or ():
+        _known(where, asset, assets)
 
 
 def _known(where: str, name: str, known: list[str]) -> None:

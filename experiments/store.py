@@ -23,13 +23,12 @@ import crossmargin
 from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.run import TABLES, Run, simulate
 from crossmargin.experiments.schema import Scenario
+from crossmargin.experiments.versions import VERSIONED
 from crossmargin.model.errors import ScenarioError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Packages whose versions can change a result.
-VERSIONED = ("numpy", "numba", "llvmlite", "scipy", "pandas", "pyarrow", "mesa")
 #: Relative difference within which another machine or other versions count as the same.
 TOLERANCE = 1e-6
 
@@ -76,9 +75,15 @@ def sidecar(run: Run) -> dict[str, Any]:
         "versions": versions(),
         "machine": machine(),
         "wall_seconds": {name: round(value, 4) for name, value in run.wall.items()},
+        **({"burn_in": _burn_in(run)} if "burn_in" in run.world.notes else {}),
         "summary": run.summary,
         "scenario": run.scenario.model_dump(mode="json", exclude_none=True),
     }
+
+
+def _burn_in(run: Run) -> dict[str, Any]:
+    """What was run before step 0, and whether it was found in the cache."""
+    return {**run.world.notes["burn_in"], **run.world.notes["burn_in_cache"]}
 
 
 def check_folder(folder: Path) -> None:

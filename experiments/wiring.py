@@ -165,7 +165,9 @@ def _stops(scenario: Scenario, **places: Any) -> Iterator[Entry]:
         found = population_numbers(population)
         home = found.solo or importlib.import_module(found.part.kernel.__module__)  # type: ignore[union-attr]
         needed = getattr(home, "stops_needed", None)
-        if needed and needed(found.numbers, len(population.markets)) > 0:
+        position = population.position
+        has_first = position is not None and position.stops is not None
+        if has_first or (needed and needed(found.numbers, len(population.markets)) > 0):
             yield _tabled("venue.stops", scenario.venue.stops, **places)
             return
 

@@ -60,4 +60,5 @@ def steps_of(state, seconds):
 @kernel
 def first_step_after(state, seconds):
     """First step that begins at or after a moment, seconds from the start of the run."""
-    return to_units(math.ceil(min(seconds / state.clock[0].block_seconds - 1e-9, FOREVER)))
+    clock = state.clock[0]
+    return clock.first + to_units(math.ceil(min(seconds / clock.block_seconds - 1e-9, FOREVER)))

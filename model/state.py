@@ -587,6 +587,7 @@ REFERENCE = np.dtype(
     [
         ("price", "f8"),  # quote per base
         ("base_log", "f8"),  # log price before the feedback of the venue
+        ("first_log", "f8"),  # the same at the start
         ("lasting", "f8"),  # log price moved by arbitrage, for good
         ("passing", "f8"),  # log price moved by arbitrage, that decays
         ("flow", "f8"),  # base bought outside by arbitrageurs in this step
@@ -676,6 +677,7 @@ CLOCK = np.dtype(
     [
         ("seed", "u8"),
         ("step", "i8"),
+        ("first", "i8"),  # at which the run began: after a burn-in more than 0, within it far ahead
         ("round", "i8"),
         ("n_inbox", "i8"),
         ("n_forced", "i8"),  # forced orders in this round

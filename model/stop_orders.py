@@ -161,3 +161,16 @@ def keep(state, message):
     if message.action == CANCEL_STOP:
         return disarm(state, message)
     return arm(state, message)
+
+
+@kernel(python=True)
+def arm_all(state, messages):
+    """Hold stop orders that wait from the start; returns how many were refused."""
+    refused = 0
+    for i in range(messages.shape[0]):
+        message = messages[i]
+        handle = arm(state, message)
+        refused += handle == 0
+        if message.slot > 0:
+            state.crowd.handles[message.slot - 1] = handle
+    return refused

@@ -41,6 +41,25 @@ class Names(NamedTuple):
     populations: list[str]
 
 
+class Start(NamedTuple):
+    """Where a run began, when a burn-in came before it: what is recorded counts from here.
+
+    Attributes
+    ----------
+    block : int, of the clock
+    ladders : (n_markets,) LADDER at that moment, or None at block 0
+    """
+
+    block: int = 0
+    ladders: Array | None = None
+
+
+#: The start of a market that was not burnt in.
+BEGINNING = Start()
+#: Running totals of a ladder that are recorded.
+TOTALS = ("volume", "signed_volume", "trades")
+
+
 @dataclass
 class World:
     """State, program and log of one market.
@@ -51,6 +70,9 @@ class World:
     parts : list of Part, in the order in which they run
     names : Names
     sealed : dict of lists of arrays, chunks of the log that are finished
+    step : int, blocks run, those of a burn-in left out
+    start : Start, where the run began
+    notes : dict, what is to be known of how the market came to its start; empty for most
     python_parts : dict, place in the program to a function `(world, step) -> None`
     solo : dict, place in the program to the class of traders that acts there
     """
@@ -64,6 +86,8 @@ class World:
     python_parts: dict[int, Callable[["World", int], None]] = field(default_factory=dict)
     solo: dict[int, type] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    start: Start = BEGINNING
     _program: Array | None = None
 
     @property
@@ -93,7 +117,9 @@ class World:
             if self.python_parts or profile:
                 self._run_by_part(profile)
             else:
-                self.step = int(run_blocks(self.program, self.state, self.step, until))
+                first = self.start.block
+                done = run_blocks(self.program, self.state, first + self.step, first + until)
+                self.step = int(done) - first
             self._check()
             if is_full(self.state.log):
                 self.seal()
@@ -103,11 +129,12 @@ class World:
     def _run_by_part(self, profile: bool) -> None:
         """Run one block part by part, as `run_blocks` does in one call."""
         program, state, part = self.program, self.state, 0
-        begin_step(state, self.step)
+        now = self.start.block + self.step
+        begin_step(state, now)
         while part < len(program):
             result, began = 0, perf_counter()
-            if is_due(state, part, self.step):
-                result = self._run_part(part)
+            if is_due(state, part, now):
+                result = self._run_part(part, now)
                 if check_faults(state, part):
                     return
             if profile:
@@ -116,11 +143,11 @@ class World:
             part = int(next_part(state, part, result))
         self.step += 1
 
-    def _run_part(self, part: int) -> int:
+    def _run_part(self, part: int, now: int) -> int:
         if part in self.python_parts:
             self.python_parts[part](self, self.step)
             return 0
-        return int(run_part(self.program, self.state, part, self.step))
+        return int(run_part(self.program, self.state, part, now))
 
     def _check(self) -> None:
         clock = self.state.clock[0]
@@ -141,7 +168,17 @@ class World:
     def rows(self, chunk: str) -> Array:
         """All rows of one table of the log so far, sealed and open."""
         open_rows = getattr(self.state.log, chunk)[: int(self.state.log.cursor[CHUNKS[chunk]][0])]
-        return np.concatenate([*self.sealed[chunk], open_rows])
+        found = np.concatenate([*self.sealed[chunk], open_rows])
+        if self.start.block:
+            self._from_start(found, chunk)
+        return found
+
+    def _from_start(self, rows: Array, chunk: str) -> None:
+        """Count blocks and running totals of some rows from the start of the run."""
+        rows["step"] -= self.start.block
+        if chunk == "market_rows" and self.start.ladders is not None:
+            for name in TOTALS:
+                rows[name] -= self.start.ladders[name]
 
     def residuals(self) -> dict[str, int]:
         """What was created or lost, by asset and market; every value is 0."""
@@ -173,6 +210,8 @@ class World:
             sealed={chunk: list(rows) for chunk, rows in self.sealed.items()},
             python_parts=dict(self.python_parts),
             solo=self.solo,
+            notes=self.notes,
+            start=self.start,
             _program=self._program,
         )
 

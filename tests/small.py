@@ -122,6 +122,7 @@ def _list(state: State, m: int, listing: Listing) -> None:
     set_price(state, m, listing.price)
     state.outside.references["price"][listing.underlying] = listing.price
     state.outside.references["base_log"][listing.underlying] = np.log(listing.price)
+    state.outside.references["first_log"][listing.underlying] = np.log(listing.price)
     state.outside.references["volatility"][listing.underlying] = 1e-4
     state.outside.trail[listing.underlying] = np.log(listing.price)
     state.outside.trail[len(state.outside.references) + m] = np.log(listing.price)

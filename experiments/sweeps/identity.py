@@ -4,52 +4,22 @@ A run is known by its scenario, its factors, its seed and the version of the mod
 of its plan, its number in it or the order of the factors. So a plan that grows finds what it has.
 """
 
-import functools
 import hashlib
 import importlib
 import json
-import platform
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from crossmargin.experiments.sweeps.functions import find_function
 from crossmargin.experiments.sweeps.plan import Plan
-from crossmargin.model.code_cache import HOME, PACKAGE, import_closure, imported_names
+from crossmargin.experiments.versions import foreign_modules, hash_files
+from crossmargin.experiments.versions import model_files as model_files
+from crossmargin.experiments.versions import model_version as model_version
+from crossmargin.model.code_cache import imported_names
 
 #: What a scenario says in words, which changes no run.
 WORDS = {"name", "title", "story", "sources"}
-
-
-@functools.cache
-def model_version() -> str:
-    """Hash of the model's sources and of the libraries that can change a result, 16 hex digits.
-
-    Of the experiments, only what a run is made by counts: a new command or figure changes nothing.
-    """
-    from crossmargin.experiments.store import VERSIONED
-
-    versions = [f"{name} {metadata.version(name)}" for name in VERSIONED]
-    versions.append(f"python {'.'.join(platform.python_version_tuple()[:2])}")
-    return _hash_files(model_files(), versions)[:16]
-
-
-def model_files() -> list[Path]:
-    """Sources that make a run: model and agents, and of the experiments what `run.py` imports."""
-    folders = [HOME / "model", HOME / "agents"]
-    files = {file for folder in folders for file in folder.rglob("*.py")}
-    for entry in ("run.py", "market.py"):
-        files |= set(import_closure(HOME / "experiments" / entry))
-    return sorted(files)
-
-
-def _hash_files(files: Iterable[Path], words: Iterable[str] = ()) -> str:
-    total = hashlib.sha256("\0".join(words).encode())
-    for file in files:
-        name = file.relative_to(HOME).as_posix() if file.is_relative_to(HOME) else file.name
-        total.update(f"\0{name}\0".encode() + file.read_bytes().replace(b"\r\n", b"\n"))
-    return total.hexdigest()
 
 
 def scenario_digest(plan: Plan) -> str:
@@ -61,15 +31,16 @@ def scenario_digest(plan: Plan) -> str:
     """
     if plan.model is not None:
         module = find_function(plan.model, "model").__module__
-        return _hash_files(_source_files([module]), [plan.model])[:16]
+        return hash_files(_source_files([module]), [plan.model])[:16]
     from crossmargin.experiments.load import load_scenario
 
     scenario = load_scenario(plan.scenario or {}, plan.overrides)
     table = scenario.model_dump(mode="json", exclude=WORDS, exclude_none=True)
     files = [_recording(row) for row in table["underlying"] if "recording" in row]
+    files += _histories(table)
     functions = [find_function(name, "keep.functions").__module__ for name in plan.keep.functions]
-    files += _source_files([*_foreign_modules(table), *functions])
-    return _hash_files(files, [canonical(table)])[:16]
+    files += _source_files([*foreign_modules(table), *functions])
+    return hash_files(files, [canonical(table)])[:16]
 
 
 def _recording(underlying: dict[str, Any]) -> Path:
@@ -79,16 +50,12 @@ def _recording(underlying: dict[str, Any]) -> Path:
     return DATA / underlying["recording"].pop("file")
 
 
-def _foreign_modules(table: Any) -> list[str]:
-    """Modules outside the package that a scenario names as kinds of parts or traders."""
-    if isinstance(table, list):
-        return [name for row in table for name in _foreign_modules(row)]
-    if not isinstance(table, dict):
-        return []
-    found = [name for value in table.values() for name in _foreign_modules(value)]
-    kind = str(table.get("kind", "")).partition(":")[0]
-    own = "." not in kind and ":" not in str(table.get("kind", ""))
-    return found if own or kind.startswith(f"{PACKAGE}.") else [*found, kind]
+def _histories(table: dict[str, Any]) -> list[Path]:
+    """Files of volume-at-price histories, whose place is then forgotten as well."""
+    from crossmargin.experiments.build import DATA
+
+    rows = table.get("initial", {}).get("volume_at_price", [])
+    return [DATA / row.pop(key) for row in rows for key in ("file", "candles") if key in row]
 
 
 def _source_files(modules: Iterable[str]) -> list[Path]:

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from crossmargin.experiments import wiring
 from crossmargin.experiments.explain import NAMES
 from crossmargin.experiments.load import part_numbers
+from crossmargin.experiments.population_tables import checked_entry
 from crossmargin.experiments.schema import Population, Scenario
 from crossmargin.model import traits
 from crossmargin.model.errors import ParameterError
@@ -47,7 +48,7 @@ class Key:
     @cached_property
     def sort(self) -> str:
         """`number`, `integer`, `truth` or `word`; empty for what no factor can be."""
-        if any(getattr(mark, "func", None) is traits.checked for mark in self.field.metadata):
+        if any(getattr(mark, "func", None) in DRAWN for mark in self.field.metadata):
             return "number"
         return _sort(self.field.annotation)
 
@@ -91,6 +92,8 @@ class Key:
         return TypeAdapter(Annotated[kind, *self.field.metadata] if self.field.metadata else kind)
 
 
+#: What checks a field that holds a distribution.
+DRAWN = (traits.checked, traits.checked_leverage, checked_entry)
 #: Sorts of values that a key of a sort takes, and what the sort is called.
 ALLOWED = {
     "number": {"number", "integer"},
@@ -98,6 +101,7 @@ ALLOWED = {
     "truth": {"truth"},
     "word": {"word"},
 }
+MIXTURES = (traits.MIXTURE, traits.BY_NOTIONAL)
 NOUNS = {
     "number": "number",
     "integer": "whole number",
@@ -178,14 +182,16 @@ def _of_population(population: Population) -> Iterator[Key]:
         yield key if stated else replace(key, value=None)
     share = FieldInfo(annotation=float, json_schema_extra={"unit": "fraction"})
     for asset, value in population.collateral.items():
-        yield Key(f"{where}.collateral.{asset}", share, value)
+        is_drawn = isinstance(value, Mapping)
+        field = FieldInfo.from_annotation(traits.Distribution) if is_drawn else share
+        yield Key(f"{where}.collateral.{asset}", field, value)
 
 
 def _of_distribution(key: Key) -> Iterator[Key]:
     """Numbers of a distribution that a scenario states at a key; their units may be others."""
     if key.sort and isinstance(key.value, Mapping) and "constant" not in key.value:
         for name, numbers in key.value.items():
-            for i, number in enumerate(numbers):
+            for i, number in enumerate(() if name in MIXTURES else numbers):
                 yield Key(f"{key.path}.{name}.{i}", FieldInfo(annotation=float), number)
 
 

@@ -44,7 +44,7 @@ def geometric_brownian(state, part, step):
     numbers = state.params[part]
     reference = state.outside.references[np.int64(state.parts[part].underlying)]
     begin_volatility(reference, numbers[P.volatility])
-    if step > 0:
+    if step > state.clock[0].first:
         volatility = numbers[P.volatility] * (1.0 + reference.turbulence)
         draw = correlated(state, part, step, own_uniforms(state, part, step)[0])
         years = state.clock[0].block_seconds / YEAR

@@ -76,7 +76,7 @@ def jump_diffusion(state, part, step):
     moment = numbers[P.jump_mean] ** 2 + numbers[P.jump_deviation] ** 2
     total = numbers[P.volatility] ** 2 + numbers[P.intensity] * moment
     begin_volatility(reference, math.sqrt(total))
-    if step > 0:
+    if step > state.clock[0].first:
         years = state.clock[0].block_seconds / YEAR
         volatility = numbers[P.volatility] * (1.0 + reference.turbulence)
         path, count, size, _ = own_uniforms(state, part, step)

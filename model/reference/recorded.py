@@ -31,9 +31,9 @@ P = slots(Parameters)
 def recorded(state, part, step):
     """Read the log price of the step and publish it with all that moves it."""
     u = np.int64(state.parts[part].underlying)
-    paths = state.outside.paths
+    paths, now = state.outside.paths, step - state.clock[0].first
     begin_volatility(state.outside.references[u], state.params[part, P.volatility])
-    state.outside.references[u].base_log = paths[u, min(step, paths.shape[1] - 1)]
+    state.outside.references[u].base_log = paths[u, min(now, paths.shape[1] - 1)]
     return publish(state, part, step)
 
 

@@ -60,7 +60,7 @@ def two_regimes(state, part, step):
     numbers, seconds = state.params[part], state.clock[0].block_seconds
     reference = state.outside.references[np.int64(state.parts[part].underlying)]
     begin_volatility(reference, regime_volatility(numbers, reference.regime))
-    if step > 0:
+    if step > state.clock[0].first:
         path, _, _, chance = own_uniforms(state, part, step)
         volatility = regime_volatility(numbers, reference.regime) * (1.0 + reference.turbulence)
         draw = correlated(state, part, step, path)

@@ -57,3 +57,10 @@ def test_durations_beyond_any_run_mean_for_ever() -> None:
     for seconds in (1e12, 1e20, 1e300):
         assert from_python(steps_of)(STATE, seconds) == 10**9
         assert from_python(first_step_after)(STATE, seconds) == 10**9
+
+
+def test_moments_count_from_the_block_at_which_the_run_began() -> None:
+    state = small_state(1, block_seconds=10.0)
+    state.clock["first"] = 360
+    assert from_python(first_step_after)(state, 95.0) == 370
+    assert from_python(first_step_after)(state, 0.0) == 360

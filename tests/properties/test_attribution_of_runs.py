@@ -36,6 +36,13 @@ def test_flash_crash() -> None:
     assert max(graph, key=lambda name: graph.nodes[name]["caused"]) == "whale"
 
 
+def test_flash_crash_after_a_burn_in() -> None:
+    burn_in = {"window": 400.0, "least": 400.0, "most": 400.0, "cache": False}
+    run = simulate("flash-crash", seed=1, steps=300, overrides={"initial.burn_in": burn_in})
+    assert run.world.start.block > 0
+    check(run)
+
+
 @pytest.mark.long
 def test_august_2024() -> None:
     run = simulate("august-2024", seed=7)

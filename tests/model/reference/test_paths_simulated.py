@@ -126,3 +126,18 @@ def test_paths_depend_on_the_seed_alone() -> None:
     first, again = (log_prices("jump_diffusion", 4) for _ in range(2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, log_prices("jump_diffusion", 5))
+
+
+def test_a_quiet_path_is_a_bridge_back_to_its_first_price() -> None:
+    window, hours = 50, 50 * HOUR
+    found = log_prices("quiet", seed=4, volatility=0.8, window=hours) - math.log(100.0)
+    u, years = twin_uniforms(4, 1), HOUR / YEAR
+    expected = np.zeros(STEPS)
+    for step in range(1, STEPS):
+        left = window - (step - 1) % window
+        spread = 0.8 * math.sqrt(years * (left - 1) / left)
+        expected[step] = expected[step - 1] * (1 - 1 / left) + spread * norm.ppf(u[step, 0])
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert np.abs(found[::window]).max() < 1e-12
+    middle = found[window // 2 :: window].std()  # of a bridge: half the deviation of a walk
+    assert middle == pytest.approx(0.8 * math.sqrt(window * years) / 2, rel=0.25)
