@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from crossmargin.experiments.snapshots.table import Snapshot
 from crossmargin.model.parts import number_only
 from crossmargin.model.state import SYSTEM_ROWS
 from crossmargin.model.traits import Distribution
@@ -259,6 +260,7 @@ class Scenario(Table):
     venue: Venue = Field(default_factory=Venue)
     population: tuple[Population, ...] = Field(min_length=1)
     shock: tuple[PartTable, ...] = ()
+    snapshot: Snapshot | None = None
 
     @functools.cached_property
     def origin(self) -> str:
