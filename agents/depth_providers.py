@@ -115,7 +115,7 @@ def messages_needed(numbers: Parameters, n_markets: int) -> int:
     return 2
 
 
-@kernel
+@kernel(python=True)
 def level_tick(centre, distance, side):
     """Tick of a level: the last one that lies within a distance of a price in half ticks."""
     exact = 0.5 * centre * (1.0 - side * distance)

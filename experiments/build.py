@@ -22,6 +22,7 @@ from crossmargin.experiments.layout import Block, is_reporting, lay_out
 from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
 from crossmargin.experiments.paths import Window, load_path
 from crossmargin.experiments.schema import MarketTable, Recording, Scenario
+from crossmargin.experiments.snapshots.placing import bring_in, price_markets
 from crossmargin.experiments.wiring import Entry, program_of
 from crossmargin.model.blank import Sizes, blank_state
 from crossmargin.model.errors import ParameterError, ScenarioError
@@ -161,12 +162,16 @@ def _built(scenario: Scenario, seed: int) -> World:
     fill_markets(state, scenario, prices)
     fill_venue(state, scenario)
     state = fill_outside(state, prices, paths)
+    price_markets(state, scenario)
     fill_accounts(state, blocks, seed)
     fill_reports(state, scenario, blocks, prices)
     fill_program(state, entries, blocks)
     endow(state, scenario, blocks, seed)
     check_sums(state, scenario)
     open_positions(state, scenario, blocks, seed)
+    if scenario.snapshot is not None:
+        bring_in(state, scenario, blocks)
+        check_sums(state, scenario)
     return _world(state, scenario, entries, blocks)
 
 

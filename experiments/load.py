@@ -110,7 +110,16 @@ def scenario_table(scenario: Any) -> tuple[str, dict[str, Any]]:
     table = read_toml(path)
     for underlying in table.get("underlying", []) if isinstance(table, dict) else []:
         _anchor(path, underlying)
+    if isinstance(table.get("snapshot"), dict):
+        anchor_folder(path.parent, table["snapshot"])
     return str(path), table
+
+
+def anchor_folder(beside: Path, snapshot: dict[str, Any]) -> None:
+    """Let the folder of a snapshot be found from anywhere: it lies beside the scenario."""
+    folder = snapshot.get("folder", ".")
+    if isinstance(folder, str):
+        snapshot["folder"] = str((beside / folder).resolve())
 
 
 def _anchor(path: Path, underlying: Any) -> None:

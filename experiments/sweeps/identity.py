@@ -55,9 +55,9 @@ def _hash_files(files: Iterable[Path], words: Iterable[str] = ()) -> str:
 def scenario_digest(plan: Plan) -> str:
     """Hash of what every run of a plan has in common, 16 hex digits.
 
-    The scenario with its settings and steps, the content of its recordings and the sources of
-    parts, traders and outcomes from outside the package, with what they import of their own folder;
-    of a model, its name and the sources of its module.
+    The scenario with its settings and steps, the content of its recordings and of its snapshot, and
+    the sources of parts, traders and outcomes from outside the package, with what they import of
+    their own folder; of a model, its name and the sources of its module.
     """
     if plan.model is not None:
         module = find_function(plan.model, "model").__module__
@@ -68,6 +68,7 @@ def scenario_digest(plan: Plan) -> str:
     table = scenario.model_dump(mode="json", exclude=WORDS, exclude_none=True)
     files = [_recording(row) for row in table["underlying"] if "recording" in row]
     functions = [find_function(name, "keep.functions").__module__ for name in plan.keep.functions]
+    files += _snapshot_files(scenario, table)
     files += _source_files([*_foreign_modules(table), *functions])
     return _hash_files(files, [canonical(table)])[:16]
 
@@ -77,6 +78,16 @@ def _recording(underlying: dict[str, Any]) -> Path:
     from crossmargin.experiments.build import DATA
 
     return DATA / underlying["recording"].pop("file")
+
+
+def _snapshot_files(scenario: Any, table: dict[str, Any]) -> list[Path]:
+    """Files of a snapshot, whose place is then forgotten."""
+    if scenario.snapshot is None:
+        return []
+    from crossmargin.experiments.snapshots.content import files_of
+
+    table["snapshot"].pop("folder")
+    return files_of(scenario.snapshot)
 
 
 def _foreign_modules(table: Any) -> list[str]:
