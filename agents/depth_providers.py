@@ -34,9 +34,9 @@ from crossmargin.model.integers import to_units, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.state import MARGIN_CALL, POST_ONLY, REFILL, SPOT
-from crossmargin.model.traits import Distribution, trait
 from crossmargin.model.trading import SLOTS as HANDLE_SLOTS
 from crossmargin.model.trading import is_live
+from crossmargin.model.traits import Distribution, trait
 
 PHASE = "decisions"
 

@@ -109,7 +109,7 @@ def scenario_table(scenario: Any) -> tuple[str, dict[str, Any]]:
     path = find_file(scenario)
     table = read_toml(path)
     for underlying in table.get("underlying", []) if isinstance(table, dict) else []:
-        _anchor(path, underlying)
+        anchor(path, underlying)
     if isinstance(table.get("snapshot"), dict):
         anchor_folder(path.parent, table["snapshot"])
     return str(path), table
@@ -122,7 +122,7 @@ def anchor_folder(beside: Path, snapshot: dict[str, Any]) -> None:
         snapshot["folder"] = str((beside / folder).resolve())
 
 
-def _anchor(path: Path, underlying: Any) -> None:
+def anchor(path: Path, underlying: Any) -> None:
     """A CSV named without a folder lies in experiments/data or beside the scenario."""
     recording = underlying.get("recording") if isinstance(underlying, dict) else None
     if isinstance(recording, dict) and isinstance(recording.get("file"), str):

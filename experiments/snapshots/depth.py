@@ -1,5 +1,6 @@
 """A depth curve: from cumulated quantities by distance to orders that rest, and back."""
 
+import itertools
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -84,7 +85,9 @@ def _rows(sheet: Sheet, grid: Grid) -> list[tuple[int, int, int, float, Decimal]
             continue
         distance, quantity = numbers["distance_bps"][i], numbers["quantity"][i]
         if distance <= 0 or (side == "bid" and distance >= 10_000):
-            sheet.say(f"{distance} is no distance: above 0, of a bid below 10000", i, "distance_bps")
+            sheet.say(
+                f"{distance} is no distance: above 0, of a bid below 10000", i, "distance_bps"
+            )
         if quantity < 0:
             sheet.say(f"{quantity} is negative", i, "quantity")
         found.append((market, SIDES.index(side), i, float(distance) * 1e-4, quantity))
@@ -111,7 +114,7 @@ def _by_side(sheet: Sheet, grid: Grid, rows: list[Any]) -> list[tuple[Any, Any]]
 def _check_side(sheet: Sheet, grid: Grid, part: list[Any]) -> None:
     """Note what is no curve: a distance twice, a falling quantity, no price so near."""
     mid = grid.markets[part[0][0]].mid
-    for row, after in zip(part, part[1:], strict=False):
+    for row, after in itertools.pairwise(part):
         if after[3] == row[3]:
             sheet.say("this distance stands twice", after[2], "distance_bps")
         elif after[4] < row[4]:

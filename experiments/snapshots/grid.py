@@ -1,8 +1,10 @@
-"""What a snapshot is read against: assets, markets and populations of a scenario, in whole units."""
+"""What a snapshot is read against: assets, markets and populations, in whole units."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+
+import numpy as np
 
 from crossmargin.experiments.schema import MarketTable, Scenario
 from crossmargin.experiments.snapshots.exact import power, step_of
@@ -13,7 +15,7 @@ from crossmargin.model.state import SPOT, State
 
 @dataclass(frozen=True)
 class Coin:
-    """An asset: its name and smallest unit, and the spot market that prices it, -1 for the quote."""
+    """An asset: name, smallest unit, and the spot market that prices it, -1 for the quote."""
 
     name: str
     unit: Decimal
@@ -84,8 +86,6 @@ def set_prices(state: State, scenario: Scenario, prices: Mapping[str, Prices]) -
     ParameterError
         When there is no such market, or a price is far from the first price of its underlying.
     """
-    import numpy as np
-
     names = [market.name for market in scenario.market]
     trail, first = state.outside.trail, len(scenario.underlying)
     for name, given in prices.items():

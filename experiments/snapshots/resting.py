@@ -1,4 +1,4 @@
-"""The levels of a depth curve as agents of a population, and their orders before the first block."""
+"""The levels of a depth curve as agents, and their orders before the first block."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -58,7 +58,9 @@ def lay_curves(state: State, block: Block, curves: list[Curve], depth: Depth) ->
     _endow(state, block, levels, depth.capital)
     orders = _orders(state, levels)
     if lay(state.book, state.crowd.handles, orders) < len(orders):
-        raise StateError(f"snapshot.depth: {len(orders)} levels are more than the book has room for")
+        raise StateError(
+            f"snapshot.depth: {len(orders)} levels are more than the book has room for"
+        )
 
 
 def _check_block(state: State, block: Block, curves: list[Curve]) -> None:
