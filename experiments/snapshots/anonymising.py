@@ -64,8 +64,8 @@ def anonymise(
         people = merge_small(people, grid, disguise.merge_below, disguise.k)
     if disguise.digits > 0:
         people = _rounded(people, venue, grid, disguise.digits)
-    people = _rows(_renamed(people, secret), _order(len(people.ids), secret))
-    return _joined(people, venue)
+    shuffled = _rows(_renamed(people, secret), _order(len(people.ids), secret))
+    return replace(_joined(shuffled, venue), notes=people.notes)
 
 
 def _rows(accounts: Accounts, rows: Integers) -> Accounts:

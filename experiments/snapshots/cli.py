@@ -52,8 +52,8 @@ def import_(
     if anonymise is not None:
         from crossmargin.experiments.snapshots.copying import write_copy
 
-        rows = write_copy(found, anonymise, _disguise(digits, merge_below, k))
-        print_comparison(rows)
+        changed = write_copy(found, anonymise, _disguise(digits, merge_below, k))
+        print_comparison(found.content.accounts, changed, found.grid)
         typer.echo(f"written: {anonymise}")
         return
     place = out if out is not None else folder / "scenario.toml"
@@ -87,6 +87,7 @@ def export(
     """
     from crossmargin.experiments.snapshots.exporting import export_snapshot
     from crossmargin.experiments.snapshots.recorded import market_at
+    from crossmargin.experiments.snapshots.report import print_exported
     from crossmargin.experiments.snapshots.writing import check_free
     from crossmargin.experiments.store import check_folder
 
@@ -102,6 +103,7 @@ def export(
             "note: the run differs from its record; crossmargin reproduce says how", err=True
         )
     export_snapshot(market, folder, keep_makers=keep_makers, disguise=disguise)
+    print_exported(market.world, folder, is_changed=anonymise, has_depth=not keep_makers)
     typer.echo(f"written: {folder}")
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from crossmargin.experiments.load import read_toml
-from crossmargin.experiments.snapshots.anonymising import Disguise, anonymise, comparison
+from crossmargin.experiments.snapshots.accounts import Accounts
+from crossmargin.experiments.snapshots.anonymising import Disguise, anonymise
 from crossmargin.experiments.snapshots.exporting import forget
 from crossmargin.experiments.snapshots.importing import Imported
 from crossmargin.experiments.snapshots.reading import read_cells
@@ -14,13 +15,12 @@ from crossmargin.experiments.snapshots.writing import write_folder
 NAMING = ("folder", "accounts", "balances", "positions", "columns", "digest")
 
 
-def write_copy(found: Imported, out: Path, disguise: Disguise) -> list[tuple[str, float, float]]:
-    """Write a copy and return what it preserves, by name, before and after.
+def write_copy(found: Imported, out: Path, disguise: Disguise) -> Accounts:
+    """Write a copy and return the accounts that are in it.
 
     Parameters and depth are copied as they are; words in them too.
     """
-    accounts = found.content.accounts
-    changed = anonymise(accounts, found.grid, disguise)
+    changed = anonymise(found.content.accounts, found.grid, disguise)
     table = read_toml(found.folder / PARAMETERS)
     forget(table, changed)
     for row in table["population"]:
@@ -33,4 +33,4 @@ def write_copy(found: Imported, out: Path, disguise: Disguise) -> list[tuple[str
         depth = list(zip(*(cells[name] for name in DEPTH_COLUMNS), strict=True))
         kept["depth"] = {k: v for k, v in kept.get("depth", {}).items() if k != "file"}
     write_folder(out, changed, found.grid, {**table, "snapshot": kept}, depth)
-    return comparison(accounts, changed, found.grid)
+    return changed

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from crossmargin.experiments.limits import LARGEST_SUM
 
+#: Decimals of entry prices: costs come back to the unit.
+ENTRY_DIGITS = 24
 #: Digits of all sums and products here: more than an amount and a price have together.
 EXACT = Context(prec=80)
 MISSING = "is missing; write 0 for none"
@@ -90,7 +92,8 @@ def columns_of(units: Integers, digits: int) -> Any:
 def mean_price(cost: int, lots: int, lot: Decimal, unit: Decimal) -> Decimal:
     """Entry price of a position, quote per base, whose cost comes back to the unit."""
     base = EXACT.multiply(Decimal(int(lots)), lot)
-    return EXACT.divide(EXACT.multiply(Decimal(int(cost)), unit), base)
+    exact = EXACT.divide(EXACT.multiply(Decimal(int(cost)), unit), base)
+    return exact.quantize(power(ENTRY_DIGITS), context=EXACT)
 
 
 def cost_of(lots: int, entry: Decimal, lot: Decimal, unit: Decimal) -> int:

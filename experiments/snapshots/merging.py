@@ -3,10 +3,11 @@
 Accounts of one population and margin mode whose positions have the same signs are sorted by
 leverage and merged in runs of k: a bucket has the sum of what they hold, so that open interest is
 what it was and leverage nearly so. What is left over, fewer than k alike, is merged across
-populations, and the last few across signs, where longs and shorts then cancel.
+populations, and the last few across signs, where longs and shorts then cancel. Fewer than k of a
+margin mode in all stay alone, and are told.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -25,44 +26,48 @@ def merge_small(accounts: Accounts, grid: Grid, below: float, k: int) -> Account
     leverage = (np.abs(accounts.lots) @ values) / np.maximum(equity, 1)
     groups = [np.array([i]) for i in sorted(set(range(len(accounts.ids))) - set(small.tolist()))]
     buckets = _buckets(accounts, small[np.argsort(leverage[small], kind="stable")], k)
-    return _summed(accounts, grid, [*groups, *buckets])
+    merged = _summed(accounts, grid, [*groups, *buckets])
+    alone = sum(1 for group in buckets if len(group) < k)
+    if alone:
+        merged.notes.append(
+            f"{alone} small accounts stay alone: fewer than {k} of their mode"
+        )
+    return merged
 
 
 def _buckets(accounts: Accounts, rows: Integers, k: int) -> list[Integers]:
     """Rows in groups of at least k, alike as far as there are enough of a kind."""
     signs = [tuple(row) for row in np.sign(accounts.lots)]
     only = accounts.only_market
-    kinds = (
+    kinds: tuple[Callable[[int], Hashable], ...] = (
         lambda i: (accounts.populations[i], int(only[i]), signs[i]),
         lambda i: (int(only[i]), signs[i]),
         lambda i: int(only[i]),
     )
     found: list[Integers] = []
-    left: Iterable[int] = rows.tolist()
+    left: list[int] = rows.tolist()
     for kind in kinds:
-        classes: dict[Hashable, list[int]] = {}
-        for i in left:
-            classes.setdefault(kind(i), []).append(i)
-        left = []
-        for members in classes.values():
-            if len(members) < k:
-                left += members
-            else:
-                found += np.array_split(np.array(members), len(members) // k)
-    return found + _remainder(accounts, found, list(left))
+        left = _merge_alike(found, left, kind, k)
+    return found + [np.array([i]) for i in left]
 
 
-def _remainder(accounts: Accounts, found: list[Any], left: list[int]) -> list[Integers]:
-    """The last few join a bucket of their margin mode, or make one where there is none."""
-    alone: dict[int, list[int]] = {}
-    for i in left:
-        mode = int(accounts.only_market[i])
-        place = next((b for b, g in enumerate(found) if accounts.only_market[g[0]] == mode), None)
-        if place is None:
-            alone.setdefault(mode, []).append(i)
+def _merge_alike(
+    found: list[Integers], rows: list[int], kind: Callable[[int], Hashable], k: int
+) -> list[int]:
+    """Put rows of a kind together, too few of them into a group of their kind; returns the rest."""
+    classes: dict[Hashable, list[int]] = {}
+    for i in rows:
+        classes.setdefault(kind(i), []).append(i)
+    left = []
+    for key, members in classes.items():
+        alike = [g for g, group in enumerate(found) if kind(int(group[0])) == key]
+        if len(members) >= k:
+            found += np.array_split(np.array(members), len(members) // k)
+        elif alike:
+            found[alike[0]] = np.append(found[alike[0]], members)
         else:
-            found[place] = np.append(found[place], i)
-    return [np.array(rows) for rows in alone.values()]
+            left += members
+    return left
 
 
 def _summed(accounts: Accounts, grid: Grid, groups: list[Integers]) -> Accounts:

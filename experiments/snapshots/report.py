@@ -1,17 +1,22 @@
 """What `crossmargin import` prints about a book."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 from rich.table import Table
 
 from crossmargin.experiments.console import console, money
-from crossmargin.experiments.snapshots.anonymising import gross_notional
-from crossmargin.experiments.snapshots.importing import Imported
+from crossmargin.experiments.snapshots.accounts import Accounts
+from crossmargin.experiments.snapshots.anonymising import comparison, gross_notional
+from crossmargin.experiments.snapshots.exporting import accounts_in, depth_rows
+from crossmargin.experiments.snapshots.grid import Grid, grid_of
+from crossmargin.experiments.snapshots.importing import Imported, load_folder
 from crossmargin.model.depth import depth_within
 from crossmargin.model.kernel import from_python
 from crossmargin.model.margin.numbers import measure_all
 from crossmargin.model.state import STATES
+from crossmargin.model.world import World
 
 
 def print_imported(found: Imported) -> None:
@@ -76,9 +81,26 @@ def _troubles(found: Imported) -> list[str]:
     return lines + ([f"{STATES[4]}: {bankrupt:,} with negative equity"] if bankrupt else [])
 
 
-def print_comparison(rows: list[tuple[str, float, float]]) -> None:
-    """Print what an anonymised copy preserves."""
+def print_comparison(before: Accounts, after: Accounts, grid: Grid) -> None:
+    """Print what anonymised accounts preserve."""
     table = _table("", "before", "after")
-    for name, before, after in rows:
-        table.add_row(name, f"{before:,.6g}", f"{after:,.6g}")
+    for name, old, new in comparison(before, after, grid):
+        table.add_row(name, f"{old:,.6g}", f"{new:,.6g}")
     console().print(table)
+    for line in after.notes:
+        console().print(line, markup=False)
+
+
+def print_exported(world: World, folder: Path, *, is_changed: bool, has_depth: bool) -> None:
+    """Print which books have no curve, and what anonymised accounts preserve."""
+    grid = grid_of(world.state, world.scenario)
+    curves = {name for name, *_ in depth_rows(world, grid)}
+    bare = [market.name for market in grid.markets if market.name not in curves]
+    if has_depth and bare:
+        console().print(
+            f"note: {', '.join(bare)}: a side of the book is empty at this step, so there is no "
+            "depth curve; --keep-makers lets makers quote again"
+        )
+    if is_changed:
+        after = load_folder(folder).content.accounts
+        print_comparison(accounts_in(world, {}), after, grid)

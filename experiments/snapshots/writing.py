@@ -7,15 +7,12 @@ from typing import Any
 import numpy as np
 
 from crossmargin.experiments.snapshots.accounts import Accounts
-from crossmargin.experiments.snapshots.exact import columns_of, mean_price, step_of
+from crossmargin.experiments.snapshots.exact import ENTRY_DIGITS, columns_of, mean_price, step_of
 from crossmargin.experiments.snapshots.grid import Grid
 from crossmargin.experiments.snapshots.table import ACCOUNTS, DEPTH, DEPTH_COLUMNS, PARAMETERS
 from crossmargin.experiments.store import staged
 from crossmargin.model.errors import ScenarioError
 from crossmargin.model.ledger import QUOTE
-
-#: Decimals of entry prices: costs come back to the unit.
-ENTRY_DIGITS = 24
 
 
 def write_folder(
@@ -97,7 +94,7 @@ def _entries(accounts: Accounts, grid: Grid, m: int) -> Any:
     lot, unit = grid.markets[m].lot, grid.assets[QUOTE].unit
     kind = pa.decimal128(38, ENTRY_DIGITS)
     prices = [
-        round(mean_price(cost, lots, lot, unit), ENTRY_DIGITS) if lots else None
+        mean_price(cost, lots, lot, unit) if lots else None
         for cost, lots in zip(accounts.cost[:, m], accounts.lots[:, m], strict=True)
     ]
     return pa.array(prices, kind)
