@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # for editors and type checkers; the same names as in `_HOMES
     from crossmargin.experiments.run import Run as Run
     from crossmargin.experiments.run import simulate as simulate
     from crossmargin.experiments.schema import Scenario as Scenario
+    from crossmargin.experiments.snapshots.exporting import export_snapshot as export_snapshot
+    from crossmargin.experiments.snapshots.importing import import_snapshot as import_snapshot
     from crossmargin.experiments.sweeps.engine import sweep as sweep
     from crossmargin.experiments.sweeps.plan import Plan as Plan
     from crossmargin.experiments.sweeps.plan import load_plan as load_plan
@@ -51,6 +53,8 @@ _HOMES = {
     "load_scenario": "crossmargin.experiments.load",
     "Run": "crossmargin.experiments.run",
     "simulate": "crossmargin.experiments.run",
+    "export_snapshot": "crossmargin.experiments.snapshots.exporting",
+    "import_snapshot": "crossmargin.experiments.snapshots.importing",
     "calibrate": "crossmargin.experiments.calibration.fit",
     "Ensemble": "crossmargin.experiments.ensembles",
     "ensemble": "crossmargin.experiments.ensembles",

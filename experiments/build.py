@@ -24,6 +24,7 @@ from crossmargin.experiments.layout import Block, is_reporting, lay_out
 from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
 from crossmargin.experiments.paths import Window, load_path
 from crossmargin.experiments.schema import MarketTable, Recording, Scenario
+from crossmargin.experiments.snapshots.placing import bring_in, price_markets
 from crossmargin.experiments.wiring import Entry, program_of
 from crossmargin.model.blank import Sizes, blank_state
 from crossmargin.model.errors import ParameterError, ScenarioError
@@ -170,10 +171,14 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
     fill_markets(state, scenario, prices)
     fill_venue(state, scenario)
     state = fill_outside(state, prices, paths)
+    price_markets(state, scenario)
     fill_accounts(state, blocks, seed)
     fill_reports(state, scenario, blocks, prices)
     fill_program(state, entries, blocks)
     notes = hold(state, scenario, blocks, seed, check_sums)
+    if scenario.snapshot is not None:
+        bring_in(state, scenario, blocks)
+        check_sums(state, scenario)
     placed = place_first_stops(state, blocks, seed)
     world = _world(state, scenario, entries, blocks)
     if notes or placed:

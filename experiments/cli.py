@@ -1,4 +1,4 @@
-"""The command line: run, sweep, study, calibrate, reproduce, scenarios, validate, schema, phases.
+"""The command line: run, sweep, study, import, export, reproduce, scenarios, validate and others.
 
 Bad input ends with one or two lines on standard error and exit code 2; a traceback only with
 `--debug`. Heavy imports wait until a command needs them.
@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from crossmargin.experiments.calibration.cli import calibrate
+from crossmargin.experiments.snapshots.cli import export, import_
 from crossmargin.experiments.studies.cli import study
 from crossmargin.experiments.sweeps import cli as sweeps
 from crossmargin.experiments.validation.cli import scorecard
@@ -37,6 +38,8 @@ BAD_INPUT, DIFFERS, NEAR = 2, 1, 5
 STOPPED = 130
 
 app.command()(scorecard)
+app.command("import")(import_)
+app.command()(export)
 
 ScenarioArgument = Annotated[str, typer.Argument(help="Built-in name or TOML file.")]
 

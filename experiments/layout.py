@@ -36,7 +36,7 @@ class Block:
         return sum(1 << m for m in self.markets)
 
 
-def _home(behaviour: Behaviour, name: str) -> Any:
+def home_of(behaviour: Behaviour, name: str) -> Any:
     """What the module or the class of a behaviour says under a name, or None."""
     home = behaviour.solo
     if behaviour.part is not None:
@@ -45,7 +45,7 @@ def _home(behaviour: Behaviour, name: str) -> Any:
 
 
 def _places(behaviour: Behaviour, name: str, n_markets: int) -> int:
-    count = _home(behaviour, name)
+    count = home_of(behaviour, name)
     return int(count(behaviour.numbers, n_markets)) if count else 0
 
 
@@ -57,7 +57,7 @@ def lay_out(scenario: Scenario, first: int) -> list[Block]:
         behaviour = population_numbers(population)
         markets = tuple(names.index(name) for name in population.markets)
         isolated = population.margin == "isolated"
-        if isolated and _home(behaviour, "CROSS_ONLY"):
+        if isolated and home_of(behaviour, "CROSS_ONLY"):
             raise ParameterError(
                 f"population.{population.name}.margin = 'isolated': {population.kind} act in all "
                 "their markets from one account, which is 'cross'"

@@ -7,16 +7,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from crossmargin.experiments.anchoring import SCENARIOS, anchor_files, anchor_folder
 from crossmargin.experiments.explain import did_you_mean as did_you_mean
 from crossmargin.experiments.explain import explain
-from crossmargin.experiments.recordings import is_there
 from crossmargin.experiments.schema import Scenario, Venue
 from crossmargin.model.code_cache import PACKAGE
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.parts import NoNumbers, Numbers, Part, find_part
 
 HOME = Path(__file__).parent
-SCENARIOS = HOME / "scenarios"
 
 
 def scenario_names() -> list[str]:
@@ -125,22 +124,11 @@ def scenario_table(scenario: Any) -> tuple[str, dict[str, Any]]:
         raise ScenarioError(f"scenario = {scenario!r}: is no name, file, mapping or Scenario")
     path = find_toml(scenario, SCENARIOS, "scenario")
     table = read_toml(path)
-    for underlying in table.get("underlying", []) if isinstance(table, dict) else []:
-        recording = underlying.get("recording") if isinstance(underlying, dict) else None
-        _anchor(path, recording, "file")
-    initial = table.get("initial")
-    for history in initial.get("volume_at_price", []) if isinstance(initial, dict) else []:
-        _anchor(path, history, "file")
-        _anchor(path, history, "candles")
+    if isinstance(table, dict):
+        anchor_files(path, table)
+        if isinstance(table.get("snapshot"), dict):
+            anchor_folder(path.parent, table["snapshot"])
     return str(path), table
-
-
-def _anchor(path: Path, table: Any, key: str) -> None:
-    """A CSV named without a folder lies in experiments/data or beside the scenario."""
-    if isinstance(table, dict) and isinstance(table.get(key), str):
-        beside = path.parent / table[key]
-        if is_there(beside) and path.parent != SCENARIOS:
-            table[key] = str(beside.resolve())
 
 
 def _copied(value: Any) -> Any:

@@ -14,6 +14,7 @@ from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
 from crossmargin.experiments.population_tables import RESERVED as RESERVED
 from crossmargin.experiments.population_tables import Population as Population
 from crossmargin.experiments.population_tables import Position as Position
+from crossmargin.experiments.snapshots.table import Snapshot
 from crossmargin.experiments.tables import Name, PartTable
 from crossmargin.experiments.tables import Table as Table
 from crossmargin.experiments.tables import quantity as quantity
@@ -179,6 +180,7 @@ class Scenario(Table):
     population: tuple[Population, ...] = Field(min_length=1)
     shock: tuple[PartTable, ...] = ()
     initial: Initial | None = None
+    snapshot: Snapshot | None = None
 
     @functools.cached_property
     def origin(self) -> str:
@@ -229,6 +231,8 @@ class Scenario(Table):
             for name in population.markets
         }
         initial = self.initial or Initial()
+        if self.snapshot is not None and initial.burn_in is not None:
+            raise ValueError("initial: burn_in: would trade away what [snapshot] brings in")
         perpetuals = [market.name for market in self.market if market.kind == "perpetual"]
         for row in initial.open_interest:
             where = f"initial: open_interest.{row.market}"

@@ -25,9 +25,9 @@ WORDS = {"name", "title", "story", "sources"}
 def scenario_digest(plan: Plan) -> str:
     """Hash of what every run of a plan has in common, 16 hex digits.
 
-    The scenario with its settings and steps, the content of its recordings and the sources of
-    parts, traders and outcomes from outside the package, with what they import of their own folder;
-    of a model, its name and the sources of its module.
+    The scenario with its settings and steps, the content of its recordings and of its snapshot, and
+    the sources of parts, traders and outcomes from outside the package, with what they import of
+    their own folder; of a model, its name and the sources of its module.
     """
     if plan.model is not None:
         module = find_function(plan.model, "model").__module__
@@ -39,6 +39,7 @@ def scenario_digest(plan: Plan) -> str:
     files = [_recording(row) for row in table["underlying"] if "recording" in row]
     files += _histories(table)
     functions = [find_function(name, "keep.functions").__module__ for name in plan.keep.functions]
+    files += _snapshot_files(scenario, table)
     files += _source_files([*foreign_modules(table), *functions])
     return hash_files(files, [canonical(table)])[:16]
 
@@ -56,6 +57,16 @@ def _histories(table: dict[str, Any]) -> list[Path]:
 
     rows = table.get("initial", {}).get("volume_at_price", [])
     return [DATA / row.pop(key) for row in rows for key in ("file", "candles") if key in row]
+
+
+def _snapshot_files(scenario: Any, table: dict[str, Any]) -> list[Path]:
+    """Files of a snapshot, whose place is then forgotten."""
+    if scenario.snapshot is None:
+        return []
+    from crossmargin.experiments.snapshots.content import files_of
+
+    table["snapshot"].pop("folder")
+    return files_of(scenario.snapshot)
 
 
 def _source_files(modules: Iterable[str]) -> list[Path]:
