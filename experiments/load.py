@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from crossmargin.experiments.explain import did_you_mean as did_you_mean
 from crossmargin.experiments.explain import explain
+from crossmargin.experiments.loadings import SIMPLEST
 from crossmargin.experiments.recordings import is_there
 from crossmargin.experiments.schema import Scenario, Venue
 from crossmargin.model.code_cache import PACKAGE
@@ -173,7 +174,7 @@ def _member(node: Any, keys: list[str]) -> Any:
 
 
 def _row_name(row: Mapping[str, Any]) -> Any:
-    return next((row[key] for key in ("name", "underlying", "kind") if key in row), None)
+    return next((row[key] for key in ("name", "kind", "underlying") if key in row), None)
 
 
 def _place_of_number(node: list[Any], key: str, path: str) -> int:
@@ -186,7 +187,9 @@ def _place_of_number(node: list[Any], key: str, path: str) -> int:
 
 
 def _default_table(keys: list[str]) -> dict[str, Any]:
-    """Table that stands where a scenario is silent: the part of the venue that is the default."""
+    """Table that stands where a scenario is silent: the part that is the default."""
+    if keys[0] == "underlying" and keys[-1] == "path":
+        return dict(SIMPLEST)
     field = Venue.model_fields.get(keys[1]) if keys[0] == "venue" and len(keys) == 2 else None
     default = field.get_default(call_default_factory=True) if field is not None else None
     return default if isinstance(default, dict) else {}

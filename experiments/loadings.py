@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
+#: What moves an underlying that says nothing about it.
+SIMPLEST = {"kind": "geometric_brownian"}
 
 
 def rows_of(reference: Row | None) -> dict[str, Row]:

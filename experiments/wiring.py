@@ -10,13 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crossmargin.experiments.load import part_numbers, read_numbers
-from crossmargin.experiments.loadings import numbers_of, rows_of
+from crossmargin.experiments.loadings import SIMPLEST, numbers_of, rows_of
 from crossmargin.experiments.schema import Population, Scenario
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.parts import NoNumbers, Numbers, Part, find_part, row_of
-
-#: What moves an underlying that says nothing about it.
-SIMPLEST = {"kind": "geometric_brownian"}
 
 
 @dataclass(frozen=True)
