@@ -159,7 +159,8 @@ def _member(node: Any, keys: list[str]) -> Any:
     """Table or list that the last of some keys names within a table or a list."""
     key, where = keys[-1], ".".join(keys)
     if isinstance(node, list):
-        names = [_row_name(row) if isinstance(row, dict) else "" for row in node]
+        words = ("underlying",) if keys[:-1] == ["reference", "loading"] else ("name", "kind")
+        names = [_row_name(row, words) if isinstance(row, dict) else "" for row in node]
         if key in names or (key.isdigit() and int(key) < len(node)):
             member = node[names.index(key) if key in names else int(key)]
         else:
@@ -173,8 +174,8 @@ def _member(node: Any, keys: list[str]) -> Any:
     return member
 
 
-def _row_name(row: Mapping[str, Any]) -> Any:
-    return next((row[key] for key in ("name", "kind", "underlying") if key in row), None)
+def _row_name(row: Mapping[str, Any], words: tuple[str, ...]) -> Any:
+    return next((row[word] for word in words if word in row), None)
 
 
 def _place_of_number(node: list[Any], key: str, path: str) -> int:
