@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 
 WORDS = {
     "Record": "The recorded price. It contains the liquidations of its day.",
-    "Exogenous part": "The path that, followed by the model, produces the record: record less push.",
-    "Push": "What arbitrageurs and hedgers of the venue add to the outside price by what they trade "
-    "there.",
+    "Exogenous part": "The path that the model turns into the record: record less push.",
+    "Push": "What arbitrageurs and hedgers of the venue add to the outside price by trading there.",
     "Endogenous share": "Fall of the push over fall of the record, peak to trough.",
-    "Band": "Every strength of the feedback reproduces the record, so the record cannot tell it: the "
-    "share for the least and the most that is plausible, and for more or less leverage.",
-    "Forced orders": "One less the fall on the same exogenous path when forced orders move no price, "
-    "over the fall of the record; the same draws.",
+    "Band": "Every strength of the feedback reproduces the record, which therefore cannot tell it. "
+    "The share for the least and the most that is plausible, and for more or less leverage.",
+    "Forced orders": "One less the fall on the same exogenous path when forced orders move no "
+    "price, over the fall of the record; the same draws.",
     "Misfit": "A share below 0 or above 1: the venue would have bought into the fall, or sold more "
     "than the whole of it.",
 }
@@ -122,15 +121,15 @@ def _sections(split: "Split") -> list[page.Section]:
         page.Section(
             "band",
             "What the record leaves open",
-            "Mean share over seeds when one thing alone is not known, and all of them together; the "
-            "dotted line is the share as stated, grey is what a share can be.",
+            "Mean share over seeds when one thing alone is not known, and all of them together. "
+            "The dotted line is the share as stated, grey is what a share can be.",
             figures.band_figure(intervals, summary["share"]["mean"]),
         ),
         page.Section(
             "classes",
             "Who moved the venue's own mid",
-            "Cumulated displacement of the mid by whose orders moved it; the lines sum to its whole "
-            "move exactly. Refill follows the outside price, so much of the record shows there.",
+            "Cumulated displacement of the mid by whose orders moved it; the lines sum to its "
+            "whole move exactly. Refill follows the outside price, so the record shows there.",
             figures.classes_figure(path, tick, seconds, window),
         ),
     ]

@@ -1,4 +1,4 @@
-"""The command line: run, sweep, study, calibrate, split, reproduce, scenarios, validate, schema, phases.
+"""The command line: run, sweep, study, calibrate, split, scorecard and what inspects a scenario.
 
 Bad input ends with one or two lines on standard error and exit code 2; a traceback only with
 `--debug`. Heavy imports wait until a command needs them.
