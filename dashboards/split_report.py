@@ -108,7 +108,9 @@ def _sections(split: "Split") -> list[page.Section]:
             "parts",
             "The record and its parts",
             "First seed; the shaded span is the largest fall. The distance from the record to the "
-            "exogenous part is what the venue, or as many venues as the market has, added.",
+            "exogenous part is what the venue, or as many venues as the market has, added. That of the "
+            "market is the mean over seeds, multiplied: a few seeds leave noise in it that many "
+            "venues would not.",
             figures.parts_figure(path, tick, seconds, window),
             table=numbers,
         ),

@@ -107,19 +107,12 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _print(summary: dict[str, Any], folder: Path | None, report: bool) -> None:
-    from rich.table import Table
-
     from crossmargin.experiments.console import console
 
-    out = console()
-    table = Table(
-        title=f"{summary['scenario']}, {summary['underlying']}, {summary['seeds']} seeds",
-        title_justify="left",
-        box=None,
-        show_header=False,
-    )
-    for label, value in rows(summary):
-        table.add_row(label, value)
-    out.print(table)
+    out, lines = console(), rows(summary)
+    width = max(len(label) for label, _ in lines)
+    out.print(f"{summary['scenario']}, {summary['underlying']}, {summary['seeds']} seeds")
+    for label, value in lines:
+        out.print(f"  {label.ljust(width)}  {value}")
     if folder is not None:
         out.print(f"written: {folder / 'split.html' if report else folder}")
