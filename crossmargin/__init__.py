@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # for editors and type checkers; the same names as in `_HOMES
     from crossmargin.agents.check import check_agent as check_agent
     from crossmargin.agents.trader import Trader as Trader
     from crossmargin.experiments.calibration.fit import calibrate as calibrate
+    from crossmargin.experiments.endogenous.identify import Split as Split
+    from crossmargin.experiments.endogenous.identify import split_path as split_path
     from crossmargin.experiments.ensembles import Ensemble as Ensemble
     from crossmargin.experiments.ensembles import ensemble as ensemble
     from crossmargin.experiments.load import load_scenario as load_scenario
@@ -56,6 +58,8 @@ _HOMES = {
     "export_snapshot": "crossmargin.experiments.snapshots.exporting",
     "import_snapshot": "crossmargin.experiments.snapshots.importing",
     "calibrate": "crossmargin.experiments.calibration.fit",
+    "Split": "crossmargin.experiments.endogenous.identify",
+    "split_path": "crossmargin.experiments.endogenous.identify",
     "Ensemble": "crossmargin.experiments.ensembles",
     "ensemble": "crossmargin.experiments.ensembles",
     "sweep": "crossmargin.experiments.sweeps.engine",

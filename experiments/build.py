@@ -170,7 +170,7 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
     )
     fill_markets(state, scenario, prices)
     fill_venue(state, scenario)
-    state = fill_outside(state, prices, paths)
+    state = fill_outside(state, scenario, prices, paths)
     price_markets(state, scenario)
     fill_accounts(state, blocks, seed)
     fill_reports(state, scenario, blocks, prices)

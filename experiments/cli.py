@@ -1,4 +1,4 @@
-"""The command line: run, sweep, study, import, export, reproduce, scenarios, validate and others.
+"""The command line: run, sweep, study, calibrate, import, scorecard and what inspects a scenario.
 
 Bad input ends with one or two lines on standard error and exit code 2; a traceback only with
 `--debug`. Heavy imports wait until a command needs them.
@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from crossmargin.experiments.calibration.cli import calibrate
+from crossmargin.experiments.endogenous.cli import split
 from crossmargin.experiments.snapshots.cli import export, import_
 from crossmargin.experiments.studies.cli import study
 from crossmargin.experiments.sweeps import cli as sweeps
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 app.add_typer(sweeps.app, name="sweep")
 app.command()(calibrate)
+app.command()(split)
 app.command()(study)
 
 #: Exit codes: bad input, a run that differs from its record, and one equal within tolerance only.

@@ -1,5 +1,6 @@
 """From a file or a name to a scenario, with errors that say what, where and what is allowed."""
 
+import importlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from crossmargin.experiments.anchoring import SCENARIOS, anchor_files, anchor_folder
 from crossmargin.experiments.explain import did_you_mean as did_you_mean
 from crossmargin.experiments.explain import explain
+from crossmargin.experiments.loadings import SIMPLEST
 from crossmargin.experiments.schema import Scenario, Venue
 from crossmargin.model.code_cache import PACKAGE
 from crossmargin.model.errors import ParameterError, ScenarioError
@@ -166,7 +168,9 @@ def _member(node: Any, keys: list[str]) -> Any:
     """Table or list that the last of some keys names within a table or a list."""
     key, where = keys[-1], ".".join(keys)
     if isinstance(node, list):
-        names = [_named(row) for row in node]
+        loadings = keys[:-1] == ["reference", "loading"]
+        words = ("underlying",) if loadings else ("name", "kind", "market")
+        names = [_row_name(row, words) if isinstance(row, dict) else "" for row in node]
         if key in names or (key.isdigit() and int(key) < len(node)):
             member = node[names.index(key) if key in names else int(key)]
         else:
@@ -180,10 +184,9 @@ def _member(node: Any, keys: list[str]) -> Any:
     return member
 
 
-def _named(row: Any) -> Any:
-    """Word by which a path names a row of a list: its name, else its kind, else its market."""
-    keys = ("name", "kind", "market")
-    return next((row[key] for key in keys if key in row), "") if isinstance(row, dict) else ""
+def _row_name(row: Mapping[str, Any], words: tuple[str, ...]) -> Any:
+    """Word by which a path names a row of a list."""
+    return next((row[word] for word in words if word in row), None)
 
 
 def _place_of_number(node: list[Any], key: str, path: str) -> int:
@@ -196,7 +199,9 @@ def _place_of_number(node: list[Any], key: str, path: str) -> int:
 
 
 def _default_table(keys: list[str]) -> dict[str, Any]:
-    """Table that stands where a scenario is silent: the part of the venue that is the default."""
+    """Table that stands where a scenario is silent: the part that is the default."""
+    if keys[0] == "underlying" and keys[-1] == "path":
+        return dict(SIMPLEST)
     field = Venue.model_fields.get(keys[1]) if keys[0] == "venue" and len(keys) == 2 else None
     default = field.get_default(call_default_factory=True) if field is not None else None
     return default if isinstance(default, dict) else {}
@@ -222,6 +227,7 @@ def read_numbers(record: type[Numbers], table: Mapping[str, Any], where: str) ->
 #: Where a table stands, the phases of the parts that it takes and the folder of those built in.
 FAMILIES = {
     "underlying.": (("scenario",), "model.reference."),
+    "reference": (("scenario",), "model.factors."),
     "venue.oracle": (("oracles",), "model.oracle."),
     "venue.circuit_breaker": (("oracles",), "model.oracle.circuit_breaker"),
     "venue.mark": (("marks",), "model.marks."),
@@ -237,6 +243,9 @@ FAMILIES = {
 
 def _check_family(part: Part, where: str) -> None:
     """Refuse a part that belongs elsewhere; one of a user is known by its phase alone."""
+    moves_several = hasattr(importlib.import_module(part.kernel.__module__), "LOADING")
+    if (where == "reference") != moves_several:
+        raise ParameterError(f"{where}.kind: {part.name!r} is no part for {where}")
     for key, (phases, folder) in FAMILIES.items():
         if where.startswith(key):
             home = part.kernel.__module__

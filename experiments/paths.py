@@ -3,7 +3,7 @@
 A file of candles has the columns `timestamps, open, high, low, close`; others are ignored. The path
 inside a candle begins at its open, ends at its close, touches its low and its high exactly and
 never leaves them. A file of single prices has `timestamps, price`; between two of them the log
-price runs in a straight line.
+price runs in a straight line. A further column `log_price` is followed to the last bit.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from crossmargin.experiments.recordings import (
     check_gaps,
     length_of,
     line_of,
+    logs_of,
     moments_of,
     name_of,
     read,
@@ -28,6 +29,8 @@ from crossmargin.experiments.recordings import (
 from crossmargin.model.draws import PATH, generator, population_key
 from crossmargin.model.errors import ScenarioError
 
+#: Moments closer than this are one: seconds since 1970 are no finer than a quarter of it.
+SAME_MOMENT = 1e-6
 #: First key of the draws inside candles; a candle's own is its moment, so that dates move none.
 KEY = population_key("candles")
 
@@ -110,10 +113,12 @@ def _span(moments: Floats, length: float, file: Path, window: Window) -> tuple[f
 def _from_prices(table: pd.DataFrame, file: Path, window: Window) -> Floats:
     moments = moments_of(table, file)
     start, _ = _span(moments, window.block_seconds, file, window)
-    prices = values_of(table, "price", file, slice(0, len(table)))
+    logs = logs_of(table, file)
     _check_holes(moments, file, slice(*np.searchsorted(moments, _bounds(start, window))))
     wanted = start + window.block_seconds * np.arange(window.steps)
-    return np.interp(wanted, moments, np.log(prices))
+    nearest = np.clip(np.searchsorted(moments, wanted - SAME_MOMENT), 0, len(moments) - 1)
+    is_there = np.abs(moments[nearest] - wanted) <= SAME_MOMENT
+    return np.where(is_there, logs[nearest], np.interp(wanted, moments, logs))
 
 
 def _bounds(start: float, window: Window) -> tuple[float, float]:

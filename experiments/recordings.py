@@ -126,6 +126,29 @@ def values_of(table: pd.DataFrame, column: str, file: Path, rows: slice) -> Floa
     return values
 
 
+def logs_of(table: pd.DataFrame, file: Path) -> Floats:
+    """Log prices of a file of single prices; of its column `log_price`, to the last bit, if any.
+
+    A price that was written in decimals and read again is not always the same number; a path that
+    must be followed bit for bit brings its logarithms.
+    """
+    prices = np.log(values_of(table, "price", file, slice(0, len(table))))
+    if "log_price" not in table.columns:
+        return np.asarray(prices)
+    found = np.full(len(table), np.nan)
+    for row, text in enumerate(table["log_price"]):
+        try:
+            found[row] = float(text)  # unlike pandas' reader, exact
+        except ValueError:
+            pass
+        if not abs(found[row] - prices[row]) < 1e-6:
+            raise ScenarioError(
+                f"{file}, line {line_of(row)}, column log_price: {text!r} is not the logarithm of "
+                f"the price, {prices[row]:.6f}"
+            )
+    return found
+
+
 def seconds_of(moment: str, file: Path, key: str) -> float:
     """Seconds since 1970 of an ISO 8601 moment that a key of a scenario gives."""
     try:

@@ -218,7 +218,7 @@ def simulate(
     found = load_scenario(scenario, changes)
     seed = 0 if seed is None else checked_seed(seed)
     began = perf_counter()
-    world, start = _started(found, seed)
+    world, start = started(found, seed)
     near = near_liquidation(world)
     built = perf_counter()
     _ = world.program
@@ -232,7 +232,7 @@ def simulate(
     return Run(found, seed, found.run.steps, world, start, wall | _named(world.seconds), near)
 
 
-def _started(scenario: Scenario, seed: int) -> tuple[World, Array]:
+def started(scenario: Scenario, seed: int) -> tuple[World, Array]:
     """World and first equity; traders written in Python belong to a market, which then makes it."""
     if any(":" in population.kind for population in scenario.population):
         from crossmargin.experiments.market import Market

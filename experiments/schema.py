@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from crossmargin.experiments.initial_tables import Initial
+from crossmargin.experiments.loadings import check as check_loadings
 from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
 from crossmargin.experiments.population_tables import RESERVED as RESERVED
 from crossmargin.experiments.population_tables import Population as Population
@@ -60,14 +61,16 @@ class Underlying(Table):
 
     name: Name
     price: float | None = quantity(None, "quote", "First price; a recording brings its own.", gt=0)
-    path: PartTable = Field(default_factory=lambda: {"kind": "geometric_brownian"})
+    path: PartTable | None = Field(
+        None, description="Part that moves it; geometric_brownian, unless [reference] moves it."
+    )
     recording: Recording | None = None
 
     @model_validator(mode="after")
     def _has_price(self) -> Self:
         if (self.price is None) == (self.recording is None):
             raise ValueError("give either a price or a recording")
-        if (self.recording is not None) != (self.path.get("kind") == "recorded"):
+        if (self.recording is not None) != ((self.path or {}).get("kind") == "recorded"):
             raise ValueError('a recording goes with path.kind = "recorded" and with no other')
         return self
 
@@ -175,6 +178,9 @@ class Scenario(Table):
     run: RunTable
     asset: tuple[Asset, ...] = Field(min_length=1)
     underlying: tuple[Underlying, ...] = Field(min_length=1)
+    reference: PartTable | None = Field(
+        None, description="Part that moves several underlyings together, with rows of `loading`."
+    )
     market: tuple[MarketTable, ...] = Field(min_length=1, max_length=62)
     venue: Venue = Field(default_factory=Venue)
     population: tuple[Population, ...] = Field(min_length=1)
@@ -196,6 +202,9 @@ class Scenario(Table):
                 raise ValueError(f"{table}: the name {min(twice)!r} stands twice")
         self._references()
         self._check_initial()
+        if self.reference is not None:
+            free = [underlying.name for underlying in self.underlying if underlying.path is None]
+            check_loadings(self.reference, [u.name for u in self.underlying], free)
         return self
 
     def _references(self) -> None:

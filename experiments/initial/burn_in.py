@@ -20,6 +20,7 @@ the backstop and the other rows of the system hold what the scenario says, by a 
 Traders written in Python begin to act at step 0.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,9 @@ from crossmargin.experiments.initial.burnt_states import find_state, keep_state,
 from crossmargin.experiments.initial.stationarity import is_at_rest, scores_of
 from crossmargin.experiments.initial_tables import BurnIn, Initial
 from crossmargin.experiments.load import part_numbers
+from crossmargin.experiments.loadings import without_rows
 from crossmargin.experiments.schema import Scenario, Underlying, Venue
+from crossmargin.experiments.wiring import path_of
 from crossmargin.model.errors import ParameterError, StateError
 from crossmargin.model.ledger import QUOTE
 from crossmargin.model.markets import FOREVER
@@ -104,10 +107,7 @@ def burn_in(world: World, seed: int) -> None:
 
 def quiet_scenario(scenario: Scenario, prices: list[float], table: BurnIn) -> Scenario:
     """Scenario of the burn-in: what does not act in it stands at its default."""
-    underlyings = tuple(
-        _quiet(underlying, price, table)
-        for underlying, price in zip(scenario.underlying, prices, strict=True)
-    )
+    underlyings = tuple(_quiet(scenario, u, price, table) for u, price in enumerate(prices))
     changes = {
         "name": "burn-in",
         "title": "",
@@ -115,6 +115,7 @@ def quiet_scenario(scenario: Scenario, prices: list[float], table: BurnIn) -> Sc
         "sources": (),
         "run": scenario.run.model_copy(update={"steps": 1}),
         "underlying": underlyings,
+        "reference": None,
         "venue": scenario.venue.model_copy(update={name: getattr(Venue(), name) for name in IDLE}),
         "shock": (),
         "initial": _without_recording(scenario),
@@ -122,9 +123,13 @@ def quiet_scenario(scenario: Scenario, prices: list[float], table: BurnIn) -> Sc
     return scenario.model_copy(update=changes)
 
 
-def _quiet(underlying: Underlying, price: float, table: BurnIn) -> Underlying:
-    _, numbers = part_numbers(underlying.path, f"underlying.{underlying.name}.path")
+def _quiet(scenario: Scenario, u: int, price: float, table: BurnIn) -> Underlying:
+    key, row = path_of(scenario, u)
+    _, numbers = part_numbers(row, key)
     own = getattr(numbers, "volatility", getattr(numbers, "calm_volatility", 0.6))
+    if scenario.reference is not None and hasattr(numbers, "calm_beta"):
+        _, factor = part_numbers(without_rows(scenario.reference), "reference")
+        own = math.hypot(own, numbers.calm_beta * getattr(factor, "calm_volatility", 0.0))
     path = {
         "kind": "quiet",
         "volatility": own if table.volatility is None else table.volatility,
@@ -133,7 +138,9 @@ def _quiet(underlying: Underlying, price: float, table: BurnIn) -> Underlying:
         "loading": getattr(numbers, "loading", 0.0),
         "volatility_half_life": getattr(numbers, "volatility_half_life", 3600.0),
     }
-    return underlying.model_copy(update={"price": price, "recording": None, "path": path})
+    return scenario.underlying[u].model_copy(
+        update={"price": price, "recording": None, "path": path}
+    )
 
 
 def _without_recording(scenario: Scenario) -> Initial:

@@ -19,7 +19,6 @@ from crossmargin.experiments.explain import did_you_mean, explain
 from crossmargin.experiments.filling import fill_markets
 from crossmargin.experiments.load import load_scenario, read_toml
 from crossmargin.experiments.schema import Scenario
-from crossmargin.experiments.tables import Name
 from crossmargin.experiments.snapshots.content import Content, digest_of, read
 from crossmargin.experiments.snapshots.grid import Grid, grid_of
 from crossmargin.experiments.snapshots.placing import price_markets
@@ -35,6 +34,7 @@ from crossmargin.experiments.snapshots.table import (
     Depth,
     Snapshot,
 )
+from crossmargin.experiments.tables import Name
 from crossmargin.model.blank import Sizes, blank_state
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.state import FIRST_SETTLEMENT, SYSTEM_ROWS

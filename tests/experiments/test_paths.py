@@ -1,8 +1,10 @@
 """Recorded prices from CSV: candles are honoured, a broken file is named with line and column."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -199,3 +201,20 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
     ragged = write(tmp_path, [ROWS[0], ROWS[1] + ",7,7,7", *ROWS[2:]])
     with pytest.raises(ScenarioError, match="line 3"):
         load_path(ragged, DAY)
+
+
+# Logarithms ---------------------------------------------------------------------------------------
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-5, 12), min_size=3, max_size=20), st.sampled_from([0.1, 1.0, 60.0]))
+def test_logarithms_are_followed_to_the_last_bit(logs: list[float], block: float) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        moments = pd.Timestamp("2024-08-04 12:00") + pd.to_timedelta(
+            np.rint(np.arange(len(logs)) * block * 1e9).astype(np.int64), unit="ns"
+        )
+        rows = [f"{m.isoformat()},{np.exp(x)!r},{x!r}" for m, x in zip(moments, logs, strict=True)]
+        rows = [row.replace("np.float64(", "").replace(")", "") for row in rows]
+        file = write(Path(folder), rows, "timestamps,price,log_price\n")
+        window = Window("2024-08-04 12:00", steps=len(logs), block_seconds=block)
+        assert load_path(file, window).tolist() == logs
