@@ -78,7 +78,11 @@ def _cards(summary: dict[str, Any]) -> list[page.Card]:
         page.Card("fall of the record", share(summary["fall"]["fraction"]), "peak to trough"),
         page.Card("endogenous share", share(summary["share"]["mean"]), "mean over seeds"),
         page.Card("band", " to ".join(map(share, summary["band"])), "what the record leaves open"),
-        page.Card("forced orders", share(summary["forced"]["mean"]), "of the fall"),
+        page.Card(
+            "forced orders",
+            share(summary["forced"]["mean"]),
+            "of the fall: " + summary["forced"]["verdict"],
+        ),
         page.Card("record missed by", str(missed), "ticks at most", "bad" if missed else ""),
         page.Card("verdict", summary["verdict"], MEANINGS[summary["verdict"]], bad or "text"),
     ]
@@ -108,8 +112,8 @@ def _sections(split: "Split") -> list[page.Section]:
             "parts",
             "The record and its parts",
             "First seed; the shaded span is the largest fall. The distance from the record to the "
-            "exogenous part is what the venue, or as many venues as the market has, added. That of the "
-            "market is the mean over seeds, multiplied: a few seeds leave noise in it that many "
+            "exogenous part is what the venue, or as many venues as the market has, added. The "
+            "market's is the mean over seeds, multiplied: few seeds leave noise in it that many "
             "venues would not.",
             figures.parts_figure(path, tick, seconds, window),
             table=numbers,
