@@ -85,23 +85,29 @@ def share(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.3g}%"
 
 
+def with_interval(found: dict[str, Any]) -> str:
+    """Write a mean with its interval over seeds, where there is one."""
+    if found["low"] is None:
+        return share(found["mean"])
+    return f"{share(found['mean'])} ({share(found['low'])} to {share(found['high'])} over seeds)"
+
+
 def rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Headline numbers in words, label and value."""
-    fall, own = summary["fall"], summary["share"]
+    fall, forced = summary["fall"], summary["forced"]
     ticks, missed = fall["ticks"], summary["reproduces"]
-    interval = f" ({share(own['low'])} to {share(own['high'])} over seeds)"
     return [
         ("fall of the record", f"{fall['peak']:,.2f} to {fall['trough']:,.2f}"),
         ("in ticks", ", ".join(f"{name} {n:,}" for name, n in ticks.items())),
         ("record reproduced", f"within {max(missed.values())} ticks, solved and followed again"),
         ("venues like this one", f"{summary['venues']:,.4g}"),
-        ("endogenous share", share(own["mean"]) + (interval if own["low"] is not None else "")),
+        ("endogenous share", with_interval(summary["share"])),
         ("band", " to ".join(map(share, summary["band"]))),
         *(
             (f"  {name} alone", " to ".join(map(share, ends)))
             for name, ends in summary["by"].items()
         ),
-        ("forced orders", share(summary["forced"]["mean"])),
+        ("forced orders", f"{with_interval(forced)}: {forced['verdict']}"),
         ("verdict", f"{summary['verdict']}: {MEANINGS[summary['verdict']]}"),
     ]
 

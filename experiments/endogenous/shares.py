@@ -61,3 +61,10 @@ def spread(values: Sequence[float]) -> dict[str, float | None]:
         "low": None if half is None else mean - half,
         "high": None if half is None else mean + half,
     }
+
+
+def verdict_of(values: Sequence[float]) -> str:
+    """Whether the mean of draws can be a share, as far as its interval tells."""
+    found = spread(values)
+    ends = [found[name] if found[name] is not None else found["mean"] for name in ("low", "high")]
+    return verdict(float(ends[0] or 0.0), float(ends[1] or 0.0))

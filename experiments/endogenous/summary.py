@@ -51,7 +51,7 @@ def summarise(
         "share": shares.spread([float(venues * m.shares[0]) for m in stated]),
         "band": band,
         "by": _one_by_one(means, strengths),
-        "forced": shares.spread(forced),
+        "forced": {**shares.spread(forced), "verdict": shares.verdict_of(forced)},
         "verdict": shares.verdict(*band),
         "misfits": float(((every < 0) | (every > 1)).mean()),
         "reproduces": {

@@ -25,9 +25,9 @@ and its variance a year, the average over time, is (see `moments`)
 .. math:: \sum_k \pi_k \left[\beta_k^2 \sigma_k^2 + \iota_k^2 + b^2 \lambda_k (m^2 + s^2)\right].
 
 An underlying that loads with :math:`\beta = 1` and has no volatility of its own is Bitcoin: with
-the numbers below hourly returns have, as the median of 57 simulated weeks, the deviation, the
-kurtosis, the autocorrelations of absolute returns and the tail index of BTC-USD in 2024 and 2025
-(experiments/data; a test holds them to bands).
+the numbers below the hourly returns of paths as long as the record have, in the median, the
+deviation, the kurtosis, the autocorrelations of absolute returns and the tail index of BTC-USD in
+2024 and 2025 (experiments/data; a test holds them to bands).
 
 References
 ----------

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from crossmargin.experiments.endogenous.leverage import scaled
 from crossmargin.experiments.endogenous.push import UNKNOWN, Strength, corners
-from crossmargin.experiments.endogenous.shares import fall, largest_fall, spread, verdict
+from crossmargin.experiments.endogenous.shares import (
+    fall,
+    largest_fall,
+    spread,
+    verdict,
+    verdict_of,
+)
 from crossmargin.experiments.endogenous.solve import ticks_of
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.traits import quantiles
@@ -53,6 +59,13 @@ def test_the_mean_lies_in_its_interval() -> None:
     assert found["low"] is not None and found["high"] is not None and found["mean"] is not None
     assert found["low"] < found["mean"] < found["high"]
     assert spread([0.3]) == {"mean": 0.3, "low": None, "high": None}
+
+
+def test_the_verdict_of_draws_is_that_of_their_interval() -> None:
+    assert verdict_of([0.2, 0.3, 0.25]) == "fits"
+    assert verdict_of([-0.2, 0.3]) == "partly misfit"
+    assert verdict_of([-0.21, -0.2, -0.22]) == "misfit"
+    assert verdict_of([1.5]) == "misfit"
 
 
 def test_corners_are_all_combinations_and_the_first_is_as_stated() -> None:
