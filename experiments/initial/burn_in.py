@@ -35,7 +35,7 @@ from crossmargin.model.ledger import QUOTE
 from crossmargin.model.markets import FOREVER
 from crossmargin.model.saving import named_arrays
 from crossmargin.model.state import CLOSED, FIRST_SETTLEMENT, OUTSIDE, State
-from crossmargin.model.world import Start, World, announce
+from crossmargin.model.world import Origin, World, announce
 
 #: What of a venue does not act while nobody is liquidated.
 IDLE = (
@@ -233,7 +233,7 @@ def take_over(world: World, burnt: State, blocks: int) -> None:
     accounts["state"][accounts["state"] != CLOSED] = 0
     _restore_system(fresh, system)
     _restart(fresh, prices, blocks)
-    world.start = Start(blocks, fresh.book.ladders.copy())
+    world.origin = Origin(blocks, fresh.book.ladders.copy())
 
 
 def _restart(state: State, prices: Any, blocks: int) -> None:

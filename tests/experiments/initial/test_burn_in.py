@@ -139,7 +139,7 @@ def test_a_recording_counts_from_step_0() -> None:
     table["underlying"] = [{"name": "BTC", "path": {"kind": "recorded"}, "recording": recording}]
     plain = simulate(table, seed=1)
     burnt = simulate(table | {"initial": {"burn_in": SHORT}}, seed=1)
-    assert burnt.world.start.block == 80
+    assert burnt.world.origin.block == 80
     paths = [run.world.state.outside.paths[0] for run in (plain, burnt)]
     np.testing.assert_array_equal(*paths)
     base = [run.series["reference"].to_numpy()[::2] for run in (plain, burnt)]
