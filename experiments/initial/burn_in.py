@@ -30,7 +30,7 @@ from crossmargin.experiments.initial.stationarity import is_at_rest, scores_of
 from crossmargin.experiments.initial_tables import BurnIn, Initial
 from crossmargin.experiments.load import part_numbers
 from crossmargin.experiments.schema import Scenario, Underlying, Venue
-from crossmargin.model.errors import ParameterError, StateError
+from crossmargin.model.errors import ParameterError, ScenarioError, StateError
 from crossmargin.model.ledger import QUOTE
 from crossmargin.model.markets import FOREVER
 from crossmargin.model.saving import named_arrays
@@ -84,6 +84,15 @@ def burn_in(world: World, seed: int) -> None:
     table = (scenario.initial or Initial()).burn_in
     if table is None:
         return
+    try:
+        _burn_in(world, table, seed)
+    except (ScenarioError, StateError) as error:
+        raise type(error)(f"{scenario.origin}: burn-in: {error}") from None
+
+
+def _burn_in(world: World, table: BurnIn, seed: int) -> None:
+    scenario: Scenario = world.scenario
+    windows_of(table, scenario.run.block_seconds)
     prices, paths = first_prices(scenario, seed)
     quiet = quiet_scenario(scenario, prices, table)
     highest = highest_prices(prices, paths)

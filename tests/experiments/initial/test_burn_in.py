@@ -10,6 +10,7 @@ import pytest
 import crossmargin as xm
 from crossmargin.experiments.frames import class_gains
 from crossmargin.experiments.initial import burnt_states
+from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.run import Run, begin, simulate
 from crossmargin.experiments.store import TABLES, reproduce, same, sidecar
 from crossmargin.experiments.sweeps.outcomes import flatten, summary_names
@@ -131,6 +132,25 @@ def test_shocks_count_from_step_0() -> None:
     falls = np.flatnonzero(np.diff(np.log(prices)) < -0.05)
     assert falls.tolist() == [4]
     assert run.events[run.events["kind"] == "shock"]["step"].tolist() == [5]
+
+
+def test_a_manipulator_waits_for_the_run() -> None:
+    manipulators = {
+        "name": "manipulators",
+        "kind": "manipulators",
+        "count": 1,
+        "markets": [PERP, "BTC-USDC"],
+        "wealth": 1e6,
+        "behaviour": {"at": 50.0},
+        "traits": {"delay": 0.0},
+    }
+    table = small(initial__burn_in=SHORT).model_dump(mode="json", exclude_none=True)
+    table["population"].append(manipulators)
+    world, _ = begin(load_scenario(table), 1)
+    assert world.origin.block == 80
+    assert not world.state.ledger.lots[-1].any()
+    world.run(20)
+    assert world.state.ledger.lots[-1].any()
 
 
 def test_a_recording_counts_from_step_0() -> None:
