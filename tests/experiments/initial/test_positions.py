@@ -214,6 +214,8 @@ def test_more_whales_than_accounts_or_one_without_a_side_are_refused() -> None:
     whale = {"name": "big", "wealth": 1.0, "leverage": 2.0}
     with pytest.raises(ParameterError, match="leverage: says nothing without a side"):
         small(population__hedgers__whale=[whale])
+    with pytest.raises(ParameterError, match="two whales have the name 'big'"):
+        small(population__longs__whale=[WHALE], population__shorts__whale=[WHALE])
 
 
 def test_some_hold_only_coins_and_some_only_stables() -> None:
