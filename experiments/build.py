@@ -181,8 +181,10 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
         check_sums(state, scenario)
     placed = place_first_stops(state, blocks, seed)
     world = _world(state, scenario, entries, blocks)
-    if notes or placed:
-        world.notes["initial"] = {**notes, **({"stops": placed} if placed else {})}
+    if placed is not None:
+        notes["stops"] = placed
+    if notes:
+        world.notes["initial"] = notes
     return world
 
 

@@ -152,6 +152,8 @@ def _populations(world: World) -> list[str]:
 def accounts(world: World, start: Array) -> pd.DataFrame:
     """One row an account at the end: numbers, positions, balances, exact price gains by class.
 
+    Where a scenario has whales there is a column `name`, empty for all others.
+
     Parameters
     ----------
     start : (n_accounts,) int64

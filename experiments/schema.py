@@ -200,6 +200,10 @@ class Scenario(Table):
             twice = {name for name in names if names.count(name) > 1}
             if twice:
                 raise ValueError(f"{table}: the name {min(twice)!r} stands twice")
+        whales = [whale.name for population in self.population for whale in population.whale]
+        for name in whales:
+            if whales.count(name) > 1:
+                raise ValueError(f"population: two whales have the name {name!r}")
         self._references()
         self._check_initial()
         if self.reference is not None:

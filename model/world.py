@@ -41,7 +41,7 @@ class Names(NamedTuple):
     populations: list[str]
 
 
-class Start(NamedTuple):
+class Origin(NamedTuple):
     """Where a run began, when a burn-in came before it: what is recorded counts from here.
 
     Attributes
@@ -55,7 +55,7 @@ class Start(NamedTuple):
 
 
 #: The start of a market that was not burnt in.
-BEGINNING = Start()
+BEGINNING = Origin()
 #: Running totals of a ladder that are recorded.
 TOTALS = ("volume", "signed_volume", "trades")
 
@@ -71,7 +71,7 @@ class World:
     names : Names
     sealed : dict of lists of arrays, chunks of the log that are finished
     step : int, blocks run, those of a burn-in left out
-    start : Start, where the run began
+    origin : Origin, where the run began
     notes : dict, what is to be known of how the market came to its start; empty for most
     python_parts : dict, place in the program to a function `(world, step) -> None`
     solo : dict, place in the program to the class of traders that acts there
@@ -87,7 +87,7 @@ class World:
     solo: dict[int, type] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
-    start: Start = BEGINNING
+    origin: Origin = BEGINNING
     _program: Array | None = None
 
     @property
@@ -117,7 +117,7 @@ class World:
             if self.python_parts or profile:
                 self._run_by_part(profile)
             else:
-                first = self.start.block
+                first = self.origin.block
                 done = run_blocks(self.program, self.state, first + self.step, first + until)
                 self.step = int(done) - first
             self._check()
@@ -129,7 +129,7 @@ class World:
     def _run_by_part(self, profile: bool) -> None:
         """Run one block part by part, as `run_blocks` does in one call."""
         program, state, part = self.program, self.state, 0
-        now = self.start.block + self.step
+        now = self.origin.block + self.step
         begin_step(state, now)
         while part < len(program):
             result, began = 0, perf_counter()
@@ -169,16 +169,16 @@ class World:
         """All rows of one table of the log so far, sealed and open."""
         open_rows = getattr(self.state.log, chunk)[: int(self.state.log.cursor[CHUNKS[chunk]][0])]
         found = np.concatenate([*self.sealed[chunk], open_rows])
-        if self.start.block:
+        if self.origin.block:
             self._from_start(found, chunk)
         return found
 
     def _from_start(self, rows: Array, chunk: str) -> None:
         """Count blocks and running totals of some rows from the start of the run."""
-        rows["step"] -= self.start.block
-        if chunk == "market_rows" and self.start.ladders is not None:
+        rows["step"] -= self.origin.block
+        if chunk == "market_rows" and self.origin.ladders is not None:
             for name in TOTALS:
-                rows[name] -= self.start.ladders[name]
+                rows[name] -= self.origin.ladders[name]
 
     def residuals(self) -> dict[str, int]:
         """What was created or lost, by asset and market; every value is 0."""
@@ -211,7 +211,7 @@ class World:
             python_parts=dict(self.python_parts),
             solo=self.solo,
             notes=self.notes,
-            start=self.start,
+            origin=self.origin,
             _program=self._program,
         )
 

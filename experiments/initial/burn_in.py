@@ -33,12 +33,12 @@ from crossmargin.experiments.load import part_numbers
 from crossmargin.experiments.loadings import without_rows
 from crossmargin.experiments.schema import Scenario, Underlying, Venue
 from crossmargin.experiments.wiring import path_of
-from crossmargin.model.errors import ParameterError, StateError
+from crossmargin.model.errors import ParameterError, ScenarioError, StateError
 from crossmargin.model.ledger import QUOTE
 from crossmargin.model.markets import FOREVER
 from crossmargin.model.saving import named_arrays
 from crossmargin.model.state import CLOSED, FIRST_SETTLEMENT, OUTSIDE, State
-from crossmargin.model.world import Start, World, announce
+from crossmargin.model.world import Origin, World, announce
 
 #: What of a venue does not act while nobody is liquidated.
 IDLE = (
@@ -87,6 +87,15 @@ def burn_in(world: World, seed: int) -> None:
     table = (scenario.initial or Initial()).burn_in
     if table is None:
         return
+    try:
+        _burn_in(world, table, seed)
+    except (ScenarioError, StateError) as error:
+        raise type(error)(f"{scenario.origin}: burn-in: {error}") from None
+
+
+def _burn_in(world: World, table: BurnIn, seed: int) -> None:
+    scenario: Scenario = world.scenario
+    windows_of(table, scenario.run.block_seconds)
     prices, paths = first_prices(scenario, seed)
     quiet = quiet_scenario(scenario, prices, table)
     highest = highest_prices(prices, paths)
@@ -240,7 +249,7 @@ def take_over(world: World, burnt: State, blocks: int) -> None:
     accounts["state"][accounts["state"] != CLOSED] = 0
     _restore_system(fresh, system)
     _restart(fresh, prices, blocks)
-    world.start = Start(blocks, fresh.book.ladders.copy())
+    world.origin = Origin(blocks, fresh.book.ladders.copy())
 
 
 def _restart(state: State, prices: Any, blocks: int) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from crossmargin.experiments.schema import Scenario
 from crossmargin.experiments.versions import foreign_modules, model_version
 from crossmargin.model.code_cache import cache_folder
-from crossmargin.model.errors import StateError
+from crossmargin.model.errors import ParameterError, StateError
 from crossmargin.model.saving import load_state, named_arrays, save_state
 from crossmargin.model.state import State
 
@@ -82,9 +82,17 @@ def keep_state(key: str | None, state: State, notes: dict[str, Any]) -> None:
         _forget(key)
 
 
+def _limit() -> int:
+    """Most bytes of the folder."""
+    text = os.environ.get("CROSSMARGIN_BURN_IN_BYTES", str(MOST_BYTES))
+    if not text.isdigit():
+        raise ParameterError(f"CROSSMARGIN_BURN_IN_BYTES = {text!r}: is no number of bytes")
+    return int(text)
+
+
 def _forget(newest: str) -> None:
     """Delete the states used least recently until the folder is below its limit."""
-    limit = int(os.environ.get("CROSSMARGIN_BURN_IN_BYTES", MOST_BYTES))
+    limit = _limit()
     files = []
     for path in folder().glob("*.npz"):
         with contextlib.suppress(OSError):  # another process may delete it

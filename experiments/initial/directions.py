@@ -19,9 +19,8 @@ from crossmargin.experiments.initial.histories import Profile
 from crossmargin.experiments.layout import Block
 from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
 from crossmargin.model.errors import ParameterError
-from crossmargin.model.ledger import QUOTE as QUOTE
 from crossmargin.model.state import SPOT, State
-from crossmargin.model.traits import BY_NOTIONAL, by_agents
+from crossmargin.model.traits import BY_NOTIONAL, by_agents, draw
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,9 +139,10 @@ def _entries(state: State, block: Block, seed: int, entries: Entries) -> Floats:
     distribution = {"uniform": [0.0, 1.0]} if is_profile else position.entry
     draws = drawn(state, block, seed, distribution, ENTRY)
     attempts = entries.attempt[block.rows]
-    for again in range(1, int(attempts.max(initial=0)) + 1):
-        newer = drawn(state, block, seed, distribution, AGAIN + again)
-        draws = np.where(attempts == again, newer, draws)
+    keys = state.ledger.accounts["key"][block.rows]
+    for again in np.unique(attempts[attempts > 0]):
+        rows = attempts == again
+        draws[rows] = draw(distribution, seed, keys[rows], AGAIN + int(again))
     for m in perpetuals_of(state, block):
         found[:, m] = draws
         if is_profile:

@@ -26,15 +26,20 @@ from crossmargin.model.state import (
 from crossmargin.model.stop_orders import arm_all
 
 
-def place_first_stops(state: State, blocks: list[Block], seed: int) -> int:
-    """Place the stop orders that positions of a scenario have from the start; returns how many.
+def place_first_stops(state: State, blocks: list[Block], seed: int) -> int | None:
+    """Place the stop orders that positions of a scenario have from the start.
+
+    Returns
+    -------
+    int or None
+        How many; None when no population has any.
 
     Raises
     ------
     ParameterError
         When a distance is out of range, or the market refuses a stop.
     """
-    placed = 0
+    placed = None
     for block in blocks:
         position = block.population.position
         if position is None or position.stops is None:
@@ -48,7 +53,7 @@ def place_first_stops(state: State, blocks: list[Block], seed: int) -> int:
                 f"population.{block.population.name}.position.stops: the market refuses {refused} "
                 "of them; their triggers must lie within the prices that its book holds"
             )
-        placed += len(messages)
+        placed = (placed or 0) + len(messages)
     state.log.counters[:] = 0  # nobody sent them
     return placed
 

@@ -136,6 +136,7 @@ def all_keys(scenario: Scenario) -> dict[str, Key]:
     found = [*_of_table(scenario, ""), *_of_parts(scenario)]
     for population in scenario.population:
         found += _of_population(population)
+    found += _of_open_interest(scenario)
     inner = [number for key in found for number in _of_distribution(key)]
     return {key.path: key for key in (*found, *inner) if key.sort and not _is_text(key)}
 
@@ -185,6 +186,15 @@ def _of_population(population: Population) -> Iterator[Key]:
         is_drawn = isinstance(value, Mapping)
         field = FieldInfo.from_annotation(traits.Distribution) if is_drawn else share
         yield Key(f"{where}.collateral.{asset}", field, value)
+
+
+def _of_open_interest(scenario: Scenario) -> Iterator[Key]:
+    """Shares of a stated open interest, by population."""
+    share = FieldInfo(annotation=float, json_schema_extra={"unit": "fraction of the open interest"})
+    for row in scenario.initial.open_interest if scenario.initial is not None else ():
+        for side in ("longs", "shorts"):
+            for name, value in getattr(row, side).items():
+                yield Key(f"initial.open_interest.{row.market}.{side}.{name}", share, value)
 
 
 def _of_distribution(key: Key) -> Iterator[Key]:

@@ -67,6 +67,10 @@ def _leaves(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]
             yield f"{prefix}{key}", float(value)
 
 
+#: Numbers of a burn-in, its scores left out.
+OF_BURN_INS = ("blocks", "seconds", "is_stationary", "threshold")
+
+
 def outcomes(plan: Plan, run: Any) -> dict[str, float]:
     """Outcomes of a run that a plan keeps.
 
@@ -107,7 +111,33 @@ def summary_names(scenario: Scenario) -> list[str]:
     perpetuals = [market.name for market in scenario.market if market.kind == "perpetual"]
     groups = [f"groups.{name}.{group}" for name in perpetuals for group in OF_GROUPS]
     place = OF_RUNS.index("orders_rejected") + 1
-    return [*OF_RUNS[:place], *reasons, *OF_RUNS[place:], *markets, *groups, "residual"]
+    names = [*OF_RUNS[:place], *reasons, *OF_RUNS[place:], *markets, *groups, "residual"]
+    return [*names, *_start_names(scenario), *_burn_in_names(scenario)]
+
+
+def _start_names(scenario: Scenario) -> list[str]:
+    """Names of what a summary says of the state at step 0."""
+    populations = scenario.population
+    names = [f"whales.{whale.name}" for population in populations for whale in population.whale]
+    if scenario.initial is not None:
+        names += ["entries_drawn_again", "positions_closed"]
+    if any(p.position is not None and p.position.stops is not None for p in populations):
+        names.append("stops")
+    return [f"initial.{name}" for name in names]
+
+
+def _burn_in_names(scenario: Scenario) -> list[str]:
+    """Names of what a summary says of a burn-in."""
+    table = scenario.initial.burn_in if scenario.initial is not None else None
+    if table is None:
+        return []
+    scores = [
+        f"scores.{market.name}.{series}"
+        for market in scenario.market
+        for series in table.series
+        if series != "open_interest" or market.kind == "perpetual"
+    ]
+    return [f"burn_in.{name}" for name in (*OF_BURN_INS, *scores)]
 
 
 def check_names(plan: Plan, scenario: Scenario) -> None:

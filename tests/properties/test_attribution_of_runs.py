@@ -39,7 +39,7 @@ def test_flash_crash() -> None:
 def test_flash_crash_after_a_burn_in() -> None:
     burn_in = {"window": 400.0, "least": 400.0, "most": 400.0, "cache": False}
     run = simulate("flash-crash", seed=1, steps=300, overrides={"initial.burn_in": burn_in})
-    assert run.world.start.block > 0
+    assert run.world.origin.block > 0
     check(run)
 
 

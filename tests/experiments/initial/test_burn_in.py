@@ -10,8 +10,10 @@ import pytest
 import crossmargin as xm
 from crossmargin.experiments.frames import class_gains
 from crossmargin.experiments.initial import burnt_states
+from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.run import Run, begin, simulate
 from crossmargin.experiments.store import TABLES, reproduce, same, sidecar
+from crossmargin.experiments.sweeps.outcomes import flatten, summary_names
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.state import BACKSTOP, FEES, INSURANCE
 from tests.experiments.initial.markets import FEW, PERP, small
@@ -132,13 +134,32 @@ def test_shocks_count_from_step_0() -> None:
     assert run.events[run.events["kind"] == "shock"]["step"].tolist() == [5]
 
 
+def test_a_manipulator_waits_for_the_run() -> None:
+    manipulators = {
+        "name": "manipulators",
+        "kind": "manipulators",
+        "count": 1,
+        "markets": [PERP, "BTC-USDC"],
+        "wealth": 1e6,
+        "behaviour": {"at": 50.0},
+        "traits": {"delay": 0.0},
+    }
+    table = small(initial__burn_in=SHORT).model_dump(mode="json", exclude_none=True)
+    table["population"].append(manipulators)
+    world, _ = begin(load_scenario(table), 1)
+    assert world.origin.block == 80
+    assert not world.state.ledger.lots[-1].any()
+    world.run(20)
+    assert world.state.ledger.lots[-1].any()
+
+
 def test_a_recording_counts_from_step_0() -> None:
     recording = {"file": "btc_usd_hourly.csv", "start": "2024-08-04T12:00"}
     table = small().model_dump(mode="json", exclude_none=True)
     table["underlying"] = [{"name": "BTC", "path": {"kind": "recorded"}, "recording": recording}]
     plain = simulate(table, seed=1)
     burnt = simulate(table | {"initial": {"burn_in": SHORT}}, seed=1)
-    assert burnt.world.start.block == 80
+    assert burnt.world.origin.block == 80
     paths = [run.world.state.outside.paths[0] for run in (plain, burnt)]
     np.testing.assert_array_equal(*paths)
     base = [run.series["reference"].to_numpy()[::2] for run in (plain, burnt)]
@@ -207,15 +228,27 @@ def test_members_of_an_ensemble_are_burnt_in_each_with_its_seed() -> None:
     assert found.frame["fills"].nunique() == 2
 
 
+def test_a_plan_knows_what_a_summary_says_of_the_start() -> None:
+    more = {
+        "population.longs.whale": [{"name": "big", "wealth": 1e6}],
+        "population.shorts.position.stops": {"loss": 0.2},
+    }
+    run = simulate("calm", overrides=BURNT | more)
+    assert set(flatten(run.summary)) <= set(summary_names(run.scenario))
+    new = {n for n in summary_names(run.scenario) if n.startswith(("initial.", "burn_in."))}
+    assert new <= set(flatten(run.summary))
+    assert len(new) == 4 + 4 + 4 + 3
+
+
 def test_a_sweep_burns_in_once_for_what_does_not_act_in_it(cache: Path) -> None:
     plan = {
         "name": "penalties",
         "scenario": "calm",
         "steps": 10,
-        "settings": {k: v for k, v in BURNT.items() if k != "initial.burn_in"}
+        "settings": {k: v for k, v in BURNT.items() if k not in ("initial.burn_in", "run.steps")}
         | {f"initial.burn_in.{key}": value for key, value in SHORT.items()},
         "factor": [{"path": "venue.penalty_rate", "values": [0.001, 0.02]}],
-        "keep": {"outcomes": ["burn_in.blocks", "fills"]},
+        "keep": {"outcomes": ["burn_in.blocks", "burn_in.scores.BTC-PERP.basis"]},
     }
     found = xm.sweep(plan, executor="serial")
     assert found.runs["burn_in.blocks"].tolist() == [80.0, 80.0]

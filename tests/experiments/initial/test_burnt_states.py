@@ -7,6 +7,7 @@ import pytest
 
 from crossmargin.experiments.initial import burnt_states
 from crossmargin.experiments.initial.burnt_states import find_state, keep_state, key_of
+from crossmargin.model.errors import ParameterError
 from crossmargin.model.saving import named_arrays
 from tests.experiments.initial.markets import PERP, built, small
 
@@ -66,6 +67,9 @@ def test_the_folder_stays_below_its_limit(cache: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("CROSSMARGIN_BURN_IN_BYTES", "1")
     keep_state("e" * 32, state, {})
     assert [file.stem[0] for file in cache.glob("*.npz")] == ["e"]
+    monkeypatch.setenv("CROSSMARGIN_BURN_IN_BYTES", "1 GB")
+    with pytest.raises(ParameterError, match="no number of bytes"):
+        keep_state("f" * 32, state, {})
 
 
 def test_a_folder_that_cannot_be_written_costs_time_and_nothing_else(

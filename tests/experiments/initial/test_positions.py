@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crossmargin.experiments.build import build
+from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.run import simulate
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.margin.numbers import measure_all
@@ -212,6 +214,8 @@ def test_more_whales_than_accounts_or_one_without_a_side_are_refused() -> None:
     whale = {"name": "big", "wealth": 1.0, "leverage": 2.0}
     with pytest.raises(ParameterError, match="leverage: says nothing without a side"):
         small(population__hedgers__whale=[whale])
+    with pytest.raises(ParameterError, match="two whales have the name 'big'"):
+        small(population__longs__whale=[WHALE], population__shorts__whale=[WHALE])
 
 
 def test_some_hold_only_coins_and_some_only_stables() -> None:
@@ -310,3 +314,37 @@ def test_wealth_at_the_entry_has_gains_and_losses_beside_it() -> None:
         measure_all(world.state.ledger, world.state.book)
         row = world.notes["initial"]["whales"]["big"]
         assert world.state.ledger.accounts["equity"][row] / 1e6 == pytest.approx(equity, rel=1e-3)
+
+
+def two_perpetuals(margin: str, **tables: Any) -> World:
+    """Calm with a second perpetual, its longs, shorts and hedgers in both."""
+    table = small().model_dump(mode="json", exclude_none=True)
+    second = {**table["market"][0], "name": "BTC-NEXT", "tick": 2.0}
+    table["market"] = [table["market"][0], second, table["market"][1]]
+    for row in table["population"]:
+        if row["name"] in ("longs", "shorts", "hedgers"):
+            row |= {"markets": [PERP, "BTC-NEXT"], "margin": margin}
+        row.update(tables.get(row["name"], {}))
+    table["initial"] = {"open_interest": tables["open_interest"]}
+    return build(load_scenario(table), 1)
+
+
+@pytest.mark.parametrize("margin", ["cross", "isolated"])
+def test_markets_come_to_open_interests_of_their_own(margin: str) -> None:
+    targets = [
+        {"market": PERP, "notional": 2e7, "longs": {"longs": 0.9, "targeters": 0.1}},
+        {"market": "BTC-NEXT", "notional": 5e6, "shorts": {"shorts": 0.5}},
+    ]
+    whale = {"name": "big", "wealth": 5e5, "leverage": 4.0, "markets": ["BTC-NEXT"]}
+    world = two_perpetuals(margin, open_interest=targets, longs={"whale": [whale]})
+    assert set(world.audit().values()) == {0}
+    for m, notional in ((0, 2e7), (1, 5e6)):
+        lots, row = world.state.ledger.lots[:, m], world.state.ledger.markets[m]
+        price = 0.5 * float(row["mark"] * row["tick"]) * float(row["lot"])
+        assert lots.sum() == 0
+        assert lots[lots > 0].sum() * price == pytest.approx(notional, rel=2e-3)
+    first = world.notes["initial"]["whales"]["big"]
+    rows = world.state.ledger.lots[first : first + (2 if margin == "isolated" else 1)]
+    assert not rows[:, 0].any()
+    held = rows[:, 1].sum() * 6.0
+    assert held == pytest.approx(1e6 if margin == "isolated" else 2e6, rel=1e-3)
