@@ -171,7 +171,7 @@ def _fill_populations(
     folder: Path, table: dict[str, Any], sheet: Sheet, snapshot: Snapshot
 ) -> None:
     """Give every type of account its population, and the curve one of its own, the last."""
-    if "account" not in sheet.columns:
+    if sheet.n == 0:
         refuse(folder, sheet.problems)
     rows = table.get("population", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -181,12 +181,14 @@ def _fill_populations(
         counts.pop(name, None)
     _check_labels(folder, sheet, counts)
     named = {str(row.get("name")): dict(row) for row in rows}
+    listed = {row.get("name") for row in table.get("market", []) if isinstance(row, dict)}
     provider = snapshot.depth.population if snapshot.depth is not None else None
     _check_uncounted(folder, named, counts, provider)
     for label, count in counts.items():
         row = named.setdefault(label, {"name": label, "kind": PASSIVE})
         row.setdefault("count", count)
-        row.setdefault("markets", _markets_held(sheet, label))
+        held = _markets_held(sheet, label)
+        row.setdefault("markets", [market for market in held if market in listed])
     if provider is not None:
         if provider in counts:
             raise ParameterError(

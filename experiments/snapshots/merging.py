@@ -29,9 +29,7 @@ def merge_small(accounts: Accounts, grid: Grid, below: float, k: int) -> Account
     merged = _summed(accounts, grid, [*groups, *buckets])
     alone = sum(1 for group in buckets if len(group) < k)
     if alone:
-        merged.notes.append(
-            f"{alone} small accounts stay alone: fewer than {k} of their mode"
-        )
+        merged.notes.append(f"{alone} small accounts stay alone: fewer than {k} of their mode")
     return merged
 
 

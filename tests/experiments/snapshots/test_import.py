@@ -179,7 +179,9 @@ def test_long_tables_say_the_same_as_wide_ones(tmp_path: Path, found: Imported) 
     )
     text = (VENUE / "market.toml").read_text()
     files = '[snapshot]\nbalances = "balances.csv"\npositions = "positions.parquet"\n\n'
-    (folder / "market.toml").write_text(text.replace("[snapshot.market", files + "[snapshot.market"))
+    (folder / "market.toml").write_text(
+        text.replace("[snapshot.market", files + "[snapshot.market")
+    )
     long = load_folder(folder).world.state
     for name in ("balances", "lots", "cost"):
         ours = getattr(found.world.state.ledger, name)
