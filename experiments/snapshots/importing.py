@@ -120,7 +120,7 @@ def _snapshot_of(folder: Path, table: dict[str, Any]) -> Snapshot:
         where = str(folder / PARAMETERS)
         raise ParameterError(explain(f"{where}: snapshot", given, error, Snapshot)) from None
     if found.depth is None and (folder / DEPTH).is_file():
-        return found.model_copy(update={"depth": Depth()})
+        return found.model_copy(update={"depth": Depth.model_validate({})})
     return found
 
 
