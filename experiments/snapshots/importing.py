@@ -262,10 +262,9 @@ def write_scenario(found: Imported, out: Path, *, overwrite: bool = False) -> Pa
             anchor(found.folder / PARAMETERS, underlying)
     text = HEADER.format(source=found.folder.name) + tomli_w.dumps(table)
     try:
-        with tempfile.NamedTemporaryFile("w", dir=place, delete=False, encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, out)
+        with tempfile.TemporaryDirectory(dir=place, prefix=".crossmargin-") as stage:
+            (Path(stage) / out.name).write_text(text, encoding="utf-8")
+            os.replace(Path(stage) / out.name, out)
     except OSError as error:
         raise ScenarioError(f"--out {out}: cannot be written: {error.strerror}") from None
     return out

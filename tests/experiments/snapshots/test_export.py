@@ -191,8 +191,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_export_of_a_run_is_the_market_at_that_step(run: Path, tmp_path: Path) -> None:
+def test_export_of_a_run_is_the_market_at_that_step(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     main_quietly(["export", str(run), "--step", "12", "--out", str(tmp_path / "out")])
+    assert "differs" not in capsys.readouterr().err
     market = xm.Market(xm.import_snapshot(VENUE), seed=5)
     market.run_for(12)
     assert_same(market.world, load_folder(tmp_path / "out").world)
