@@ -211,7 +211,7 @@ def side_of(state, row, quote, side):
 @kernel
 def act(state, part, row, step):
     """Let one agent renew its level; returns messages sent."""
-    market = np.int64(market_of(state, part, row))
+    market = int(market_of(state, part, row))
     fair = fair_half(state, market, state.params[part, P.index_weight]) if market >= 0 else 0.0
     if fair <= 0.0 or state.ledger.markets[market].halted_until > step:
         return 0

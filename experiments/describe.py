@@ -5,6 +5,7 @@ import pkgutil
 from typing import Any
 
 from crossmargin.experiments.schema import Scenario
+from crossmargin.experiments.snapshots.table import COLUMNS, DEPTH_COLUMNS, LONG_COLUMNS
 from crossmargin.model.parts import HOMES, Part, find_part
 
 
@@ -22,7 +23,10 @@ def built_in_parts() -> list[Part]:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema of a scenario; `parts` holds the numbers and traits of every part by kind."""
+    """JSON Schema of a scenario; `parts` holds the numbers and traits of every part by kind.
+
+    `snapshot_columns` says what the columns of the files of a snapshot mean.
+    """
     schema = Scenario.model_json_schema()
     parts = {}
     for part in built_in_parts():
@@ -35,6 +39,7 @@ def json_schema() -> dict[str, Any]:
             "traits": traits.model_json_schema() if traits is not None else {},
         }
     schema["parts"] = parts
+    schema["snapshot_columns"] = {"accounts": COLUMNS, "depth": DEPTH_COLUMNS, **LONG_COLUMNS}
     return schema
 
 

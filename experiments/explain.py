@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,13 +23,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def _allowed_keys(location: tuple[Any, ...], schema: Any) -> list[str]:
     """Keys that the table at a location of the schema takes."""
     model: Any = schema
+    is_named = False
     for step in location:
-        if isinstance(step, int):
+        if isinstance(step, int) or is_named:
+            is_named = False
             continue
         field = model.model_fields.get(step) if _is_model(model) else None
         if field is None:
             return []
         model = model_in(field.annotation)
+        is_named = get_origin(field.annotation) is dict  # the next step names one of its tables
     return list(model.model_fields) if _is_model(model) else []
 
 

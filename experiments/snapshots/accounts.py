@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin.experiments.explain import did_you_mean
+from crossmargin.experiments.limits import LARGEST_SUM
 from crossmargin.experiments.snapshots.exact import (
     EXACT,
     Integers,
@@ -118,8 +119,6 @@ def _check_names(sheet: Sheet) -> None:
             sheet.say(f"stands in row {first[str(cell)] + 1} as well", i, "account")
         else:
             first[str(cell)] = i
-    if sheet.n == 0:
-        sheet.say("has no rows")
 
 
 def _populations(sheet: Sheet, grid: Grid) -> list[str]:
@@ -230,7 +229,7 @@ def _matched(sheet: Sheet, grid: Grid, found: Accounts, what: Any) -> Integers:
             large,
             column,
         )
-        return np.zeros_like(lots)
+        return lots
     if inexact:
         found.notes.append(f"{column}: rounded to whole lots in {inexact} rows")
     return _without_rest(lots)
@@ -260,5 +259,9 @@ def _costs(sheet: Sheet, grid: Grid, m: int, column: str, lots: Integers) -> Int
             why = "is missing, and there is a position" if is_empty(cells[i]) else text
             sheet.say(why, int(i), column)
         else:
-            cost[i] = cost_of(int(lots[i]), entry, market.lot, unit)
+            exact = cost_of(int(lots[i]), entry, market.lot, unit)
+            if abs(exact) >= LARGEST_SUM:
+                sheet.say(f"a position of {exact * unit:.3g} is more than fits", int(i), column)
+            else:
+                cost[i] = exact
     return cost

@@ -85,12 +85,12 @@ def _rows(accounts: Accounts, rows: Integers) -> Accounts:
 def _joined(first: Accounts, last: Accounts) -> Accounts:
     """Accounts of both, those of the first before those of the last."""
     names = ("only_market", "balances", "lots", "cost", "outside")
-    parts = [np.concatenate([getattr(first, name), getattr(last, name)]) for name in names]
+    parts = {name: np.concatenate([getattr(a, name) for a in (first, last)]) for name in names}
     return Accounts(
         first.ids + last.ids,
         first.populations + last.populations,
         first.owners + last.owners,
-        *parts,
+        **parts,  # type: ignore[arg-type]
     )
 
 

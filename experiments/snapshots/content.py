@@ -76,7 +76,8 @@ def _read(text: str, stamps: tuple[tuple[int, int], ...], grid: Grid) -> Content
     accounts = accounts_of(sheet, grid)
     keeps = snapshot.negative_equity == "keep"
     check_accounts(sheet, grid, accounts, keeps_negative=keeps)
-    curves, problems = [], sheet.problems
+    curves: list[Curve] = []
+    problems = sheet.problems
     if snapshot.depth is not None:
         curves, more = read_depth(folder, snapshot.depth, grid)
         problems = problems + more

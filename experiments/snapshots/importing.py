@@ -123,7 +123,7 @@ def _snapshot_of(folder: Path, table: dict[str, Any]) -> Snapshot:
         where = str(folder / PARAMETERS)
         raise ParameterError(explain(f"{where}: snapshot", given, error, Snapshot)) from None
     if found.depth is None and (folder / DEPTH).is_file():
-        return found.model_copy(update={"depth": Depth()})
+        return found.model_copy(update={"depth": Depth.model_validate({})})
     return found
 
 
@@ -169,7 +169,7 @@ def _fill_populations(
     folder: Path, table: dict[str, Any], sheet: Sheet, snapshot: Snapshot
 ) -> None:
     """Give every type of account its population, and the curve one of its own, the last."""
-    if "account" not in sheet.columns:
+    if sheet.n == 0:
         refuse(folder, sheet.problems)
     rows = table.get("population", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -179,12 +179,14 @@ def _fill_populations(
         counts.pop(name, None)
     _check_labels(folder, sheet, counts)
     named = {str(row.get("name")): dict(row) for row in rows}
+    listed = {row.get("name") for row in table.get("market", []) if isinstance(row, dict)}
     provider = snapshot.depth.population if snapshot.depth is not None else None
     _check_uncounted(folder, named, counts, provider)
     for label, count in counts.items():
         row = named.setdefault(label, {"name": label, "kind": PASSIVE})
         row.setdefault("count", count)
-        row.setdefault("markets", _markets_held(sheet, label))
+        held = _markets_held(sheet, label)
+        row.setdefault("markets", [market for market in held if market in listed])
     if provider is not None:
         if provider in counts:
             raise ParameterError(
@@ -257,10 +259,9 @@ def write_scenario(found: Imported, out: Path, *, overwrite: bool = False) -> Pa
         anchor_files(found.folder / PARAMETERS, table)
     text = HEADER.format(source=found.folder.name) + tomli_w.dumps(table)
     try:
-        with tempfile.NamedTemporaryFile("w", dir=place, delete=False, encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, out)
+        with tempfile.TemporaryDirectory(dir=place, prefix=".crossmargin-") as stage:
+            (Path(stage) / out.name).write_text(text, encoding="utf-8")
+            os.replace(Path(stage) / out.name, out)
     except OSError as error:
         raise ScenarioError(f"--out {out}: cannot be written: {error.strerror}") from None
     return out

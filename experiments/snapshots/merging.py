@@ -81,7 +81,7 @@ def _summed(accounts: Accounts, grid: Grid, groups: list[Integers]) -> Accounts:
         populations=[_commonest([accounts.populations[i] for i in group]) for group in groups],
         owners=[accounts.owners[group[0]] if len(group) == 1 else "" for group in groups],
         only_market=accounts.only_market[first],
-        **sums,
+        **sums,  # type: ignore[arg-type]
     )
 
 

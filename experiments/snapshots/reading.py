@@ -96,6 +96,8 @@ def read_sheet(folder: Path, snapshot: Snapshot) -> Sheet:
         near = did_you_mean("account", sheet.columns)
         sheet.say(f"there is no column account; {near}; see snapshot.columns")
         return sheet
+    if sheet.n == 0:
+        sheet.say("has no rows")
     for kind in LONG_COLUMNS:
         file = getattr(snapshot, kind)
         if file is not None:

@@ -24,7 +24,7 @@ def print_imported(found: Imported) -> None:
     out = console()
     out.print(_populations(found))
     out.print(_markets(found))
-    for line in [*found.content.accounts.notes, *_troubles(found)]:
+    for line in [*found.content.accounts.notes, *_minted(found), *_troubles(found)]:
         out.print(line, markup=False)
 
 
@@ -68,6 +68,22 @@ def _markets(found: Imported) -> Table:
             *(f"{base:,.6g}" for base in depth),
         )
     return table
+
+
+def _minted(found: Imported) -> list[str]:
+    """What the depth curve brings, which no account of the snapshot has."""
+    snapshot = found.scenario.snapshot
+    if snapshot is None or snapshot.depth is None:
+        return []
+    ledger, names = found.world.state.ledger, found.world.names.populations
+    own = ledger.accounts["population"] == names.index(snapshot.depth.population)
+    held = ledger.balances[own].sum(axis=0)
+    amounts = [
+        f"{money(float(units * coin.unit))} {coin.name}"
+        for units, coin in zip(held.tolist(), found.grid.assets, strict=True)
+        if units
+    ]
+    return [f"the depth curve brings {' and '.join(amounts)} of its own"]
 
 
 def _troubles(found: Imported) -> list[str]:

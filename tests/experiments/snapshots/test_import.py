@@ -11,8 +11,10 @@ import pyarrow.parquet
 import pytest
 
 import crossmargin as xm
+from crossmargin.experiments.describe import json_schema
 from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.snapshots.importing import Imported, load_folder, write_scenario
+from crossmargin.experiments.snapshots.table import COLUMNS
 from crossmargin.experiments.sweeps.identity import scenario_digest
 from crossmargin.experiments.sweeps.plan import load_plan
 from crossmargin.model.errors import ScenarioError
@@ -186,6 +188,16 @@ def test_long_tables_say_the_same_as_wide_ones(tmp_path: Path, found: Imported) 
     for name in ("balances", "lots", "cost"):
         ours = getattr(found.world.state.ledger, name)
         assert np.array_equal(getattr(long.ledger, name), ours), name
+
+
+def test_the_readme_and_the_schema_say_every_column() -> None:
+    text = (VENUE.parents[3] / "experiments" / "README.md").read_text()
+    shown = {"balance:": "balance:ASSET", "position:": "position:MARKET", "entry:": "entry:MARKET"}
+    shown["outside:"] = "outside:MARKET"
+    for column in COLUMNS:
+        assert f"| `{shown.get(column, column)}` |" in text
+    assert json_schema()["snapshot_columns"]["accounts"] == COLUMNS
+    assert "snapshot" in json_schema()["properties"]
 
 
 def test_columns_of_other_names_are_mapped(tmp_path: Path, found: Imported) -> None:
