@@ -32,11 +32,11 @@ INSURANCE = (
     "total of what emptied accounts owed."
 )
 UNHEDGED = (
-    "Some hold a coin and are short of it in the same amount, so that the price is nothing to them. "
-    "When auto-deleveraging (ADL) or a liquidation closes one of the two, they are left with the "
-    "other. The line is the value of what they hold without its hedge: it rises when hedges are "
-    "taken away and falls as they sell, or hedge again, and that moves the price a second time. Much "
-    "is bad."
+    "Some hold a coin and are short of it in the same amount, so that its price means nothing to "
+    "them. When auto-deleveraging (ADL) or a liquidation closes one of the two, they are left with "
+    "the other. The line is the value of what they hold without its hedge: it rises when hedges "
+    "are taken away and falls as they sell, or hedge again, which moves the price a second time. "
+    "Much is bad."
 )
 HEDGED = "Every hedge held: nobody who hedges was left with one leg."
 CASCADE = (

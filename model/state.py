@@ -86,7 +86,10 @@ LEVEL = np.dtype([("quantity", "i8"), ("head", "i4"), ("tail", "i4")], align=Tru
 LADDER = np.dtype(
     [
         ("best", "i8", (2,)),  # best bid and ask, ticks; -1 and the number of ticks when empty
-        ("mid", "i8"),  # best bid + best ask, half ticks; while a side is empty it is kept, within the other
+        (
+            "mid",
+            "i8",
+        ),  # best bid + best ask, half ticks; while a side is empty it is kept, within the other
         ("last", "i8"),  # price of the last trade, ticks
         ("volume", "i8"),  # lots traded
         ("signed_volume", "i8"),  # the same, bought by takers less sold by them
