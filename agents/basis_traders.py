@@ -18,8 +18,8 @@ beyond its limit. **The coins follow what its own orders did to the perpetual**,
 or, without one, outside.
 
 Whoever else changes the perpetual, as auto-deleveraging and liquidation do, leaves the trader
-naked. That exposure counts in `references.unhedged` for as long as it lasts. After a reaction time
-of its own the trader sells the coins, or hedges them again, little by little: a second round.
+naked. That exposure counts in `references.unhedged` and `crowd.unhedged` while it lasts. After a
+reaction time of its own the trader sells the coins, or hedges them again, little by little.
 
 References
 ----------
@@ -53,8 +53,8 @@ from crossmargin.model.state import ARBITRAGE, DISCRETIONARY
 from crossmargin.model.traits import Distribution, trait
 
 PHASE = "decisions"
-#: Coins and perpetual stand in one account.
-CROSS_ONLY = True
+#: Coins and perpetual stand in one account; what they differ by is told as unhedged.
+CROSS_ONLY = HEDGES = True
 
 
 class Parameters(Numbers):
@@ -78,6 +78,9 @@ class Parameters(Numbers):
     )
     patience: float = number(
         120.0, "s", above=0, doc="Time constant in which a naked leg is sold or hedged again."
+    )
+    discount: float = number(
+        0.02, "fraction of the coin", low=0, high=1, doc="Deeper below, it is no hedge: coins go."
     )
     cost: float = number(0.0005, "fraction of the price", low=0, high=0.5, doc="Of coins outside.")
     slippage: float = number(0.005, "fraction of the mid", low=0, high=1, doc="Worst price taken.")
@@ -145,18 +148,22 @@ def begin(state, part, row, market, spot):
     lots = state.ledger.lots[row, market]
     outside = -lots - spot_lots(state, row, market, spot)
     state.crowd.outside_lots[row, market] = outside
-    memory[CASH] = state.params[part, P.outside_capital] * equity - outside * lot_value(
-        state, market
-    )
+    worth = outside * lot_value(state, market)
+    memory[CASH] = state.params[part, P.outside_capital] * equity - worth
     memory[KNOWN] = lots + 0.5
     return True
 
 
 @kernel
+def coin_price(state, market, spot):
+    """Price of the coin of a perpetual, on the venue or outside, quote per base."""
+    return price_of(state, spot) if spot >= 0 else reference_price(state, market)
+
+
+@kernel
 def carry(state, part, market, spot):
     """Carry of a short perpetual against coins, per year."""
-    coin = price_of(state, spot) if spot >= 0 else reference_price(state, market)
-    basis = math.log(price_of(state, market) / coin)
+    basis = math.log(price_of(state, market) / coin_price(state, market, spot))
     paid = state.ledger.markets[market].funding_rate / state.params[part, P.funding_interval]
     return YEAR * (basis / state.params[part, P.holding] + paid)
 
@@ -229,12 +236,15 @@ def react(state, part, row, market, naked):
         memory[NEXT] = -(clock.step + max(1.0, math.floor(delay + 0.5)))
     if clock.step < -memory[NEXT]:
         return 0
-    lots = -slice_of(state, naked, params[P.patience])
-    is_short = naked < 0  # what is short is bought back
-    place = market if is_short else spot_of(state, part, market)
+    lots, spot = -slice_of(state, naked, params[P.patience]), spot_of(state, part, market)
+    is_near = price_of(state, market) >= (1.0 - params[P.discount]) * coin_price(
+        state, market, spot
+    )
+    # what is short is bought back
+    is_hedging = naked < 0 or (state.crowd.traits[row, T.rehedge] > 0.5 and is_near)
+    place = market if is_hedging else spot
     intent = Intent(place, lots, params[P.slippage], params[P.latency], DISCRETIONARY)
-    if is_short or state.crowd.traits[row, T.rehedge] > 0.5:
-        intent = Intent(market, lots, params[P.slippage], params[P.latency], DISCRETIONARY)
+    if is_hedging:
         return send(state, row, intent)
     return trade_coins(state, part, row, market, intent)
 
@@ -274,9 +284,11 @@ def act(state, part, row, market, spot):
     sent = mirror(state, part, row, market, spot)
     memory, held = state.crowd.memory[row], coins(state, row, market, spot)
     naked = held + state.ledger.lots[row, market]
+    state.crowd.unhedged[row] = 0
     if abs(naked) > max(1.0, state.params[part, P.tolerance] * abs(held)):
         m = state.ledger.markets[market]
         state.outside.references[m.underlying].unhedged += abs(naked) * m.lot
+        state.crowd.unhedged[row] = to_units(naked * value_of(state, market))
         return sent + react(state, part, row, market, naked)
     memory[NEXT] = max(0.0, memory[NEXT])
     if wakes(state, row, NEXT, state.crowd.traits[row, T.interval]) and sent == 0:

@@ -194,6 +194,7 @@ def _own(before: dict[str, Array], stage: Stage) -> Iterator[str]:
     rows = (int(part["first"]), int(part["count"]))
     places = (int(part["first_slot"]), int(part["count"]) * int(part["slots"]))
     fields = {"memory": rows, "requests": rows, "outside_lots": rows, "handles": places}
+    fields["unhedged"] = rows
     for field, (first, count) in fields.items():
         now, then = getattr(crowd, field).copy(), before[f"crowd.{field}"]
         now[first : first + count] = then[first : first + count]

@@ -67,6 +67,15 @@ class Parameters(Numbers):
     refill: float = number(
         0.8, "share", low=0, high=1, doc="A quote is renewed when less of its size is left."
     )
+    refresh: float = number(
+        0.0,
+        "s",
+        low=0,
+        high=86400,
+        source="half-lives of depth of some 20 s: Large (2007), doi:10.1016/j.finmar.2006.09.001",
+        doc="Mean time between two looks at its quotes, so how fast depth comes back; 0: a look a "
+        "block, whatever its length.",
+    )
     post_only: bool = number(True, "yes or no", doc="Never take; slide to the best price instead.")
 
 
@@ -121,6 +130,17 @@ def spread_and_shift(params, pressure, sigma, aversion, block_seconds):
     variance = (sigma / base) ** 2 * max(params[P.horizon], block_seconds)
     half_spread = 0.5 * optimal_spread(gamma, variance, 1.0)
     return half_spread, reservation_shift(pressure * clips, gamma, variance)
+
+
+@kernel
+def is_looking(state, part, uniform):
+    """Tell whether a maker looks at its quotes: a Poisson process seen once a block or round."""
+    mean, seconds = state.params[part, P.refresh], state.clock[0].block_seconds
+    if mean <= 0.0:
+        return True
+    if state.parts[part].after_forced != 0:
+        seconds /= max(1, state.ledger.venue[0].rounds)
+    return uniform < -math.expm1(-seconds / mean)
 
 
 @kernel

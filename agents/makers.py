@@ -18,6 +18,10 @@ quoted; a maker whose volatility, inventory or health crosses a limit cancels ev
 its markets and comes back after a pause. In spot markets what a maker held at the start is neutral,
 as if it were hedged outside, and it sells no more than it has. Between rounds of liquidation only
 makers act whose latency has passed.
+
+With a time of `refresh` a maker looks at its quotes as a Poisson process, so that depth which was
+taken comes back at a pace per second. Without, it looks once a block: the shorter the block, the
+faster the book refills. Limits are watched in every block.
 """
 
 import math
@@ -33,6 +37,7 @@ from crossmargin.agents.maker_numbers import (
     capital_share,
     full_units,
     inventory_pressure,
+    is_looking,
     is_low,
     spread_and_shift,
     strain,
@@ -274,11 +279,11 @@ def decide(state, part, step):
             continue
         key = state.ledger.accounts[row].key
         begin(state, part, row)
-        uniform = uniforms(clock.seed, key, ARRIVE, step, block)[0]
-        moment = arrival(uniform, latency, clock.block_seconds)
+        four = uniforms(clock.seed, key, ARRIVE, step, block)
+        moment = arrival(four[0], latency, clock.block_seconds)
         if stays_out(state, part, row, step):
             sent += withdraw(state, part, row, moment)
-        else:
+        elif is_looking(state, part, four[1]):
             sent += quote(state, part, row, moment, step)
     return sent
 

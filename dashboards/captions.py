@@ -31,6 +31,14 @@ INSURANCE = (
     "steps down are payments. Once it is empty, winners or all users pay. Bad debt is the running "
     "total of what emptied accounts owed."
 )
+UNHEDGED = (
+    "Some hold a coin and are short of it in the same amount, so that its price means nothing to "
+    "them. When auto-deleveraging (ADL) or a liquidation closes one of the two, they are left with "
+    "the other. The line is the value of what they hold without its hedge: it rises when hedges "
+    "are taken away and falls as they sell, or hedge again, which moves the price a second time. "
+    "Much is bad."
+)
+HEDGED = "Every hedge held: nobody who hedges was left with one leg."
 CASCADE = (
     "Above: the value of positions closed by force in each span of time. The colour tells how many "
     "other accounts' liquidations stand behind one: the first generation broke without one before "

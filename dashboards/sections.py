@@ -15,6 +15,7 @@ from crossmargin.dashboards.figures import (
     network,
     price,
     tables,
+    unhedged,
     waterfall,
 )
 from crossmargin.dashboards.figures.thin import every
@@ -126,6 +127,30 @@ def insurance_section(run: "Run") -> Section:
         f"The fund held {money(float(run.system['insurance'].min()))} at its lowest.",
         _timed(shown["seconds"], numbers),
     )
+
+
+def unhedged_sections(run: "Run") -> list[Section]:
+    """Hedges that were lost, when anybody in the run hedges all that he holds."""
+    names = unhedged.hedged_populations(run.system)
+    if not names:
+        return []
+    title, most = "Hedges lost", float(run.system["unhedged"].max())
+    if not most:
+        return [Section("unhedged", title, captions.UNHEDGED, None, captions.HEDGED)]
+    columns = [*(unhedged.PREFIX + name for name in names), "adl_notional"]
+    shown = every(run.system[["seconds", *columns]], ROWS)
+    numbers = shown[columns].map(money).set_axis([*names, "ADL so far"], axis=1)
+    left = float(run.system["unhedged"].iloc[-1])
+    return [
+        Section(
+            "unhedged",
+            title,
+            captions.UNHEDGED,
+            unhedged.unhedged_figure(run.system),
+            f"At most {money(most)} stood without a hedge, {money(left)} at the end.",
+            _timed(shown["seconds"], numbers),
+        )
+    ]
 
 
 def cascade_section(run: "Run") -> Section:
@@ -251,6 +276,7 @@ def sections(run: "Run") -> list[Section]:
         health_section(run),
         waterfall_section(run),
         insurance_section(run),
+        *unhedged_sections(run),
         cascade_section(run),
         populations_section(run),
         accounts_section(run, graph),

@@ -101,6 +101,7 @@ def _sizes(scenario: Scenario, blocks: list[Block], n_parts: int, prices: list[f
         stops=max(1, stops),
         reports=max(1, sum(block.count for block in blocks if is_reporting(block))),
         window=WINDOW,
+        populations=len(scenario.population),
     )
 
 

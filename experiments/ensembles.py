@@ -96,6 +96,23 @@ class Ensemble:
 
         return statistics.exceedance(self.values(outcome), threshold, confidence)
 
+    def less(self, other: "Ensemble", outcome: str, confidence: float = 0.95) -> "Estimate":
+        """Mean by which an outcome lies above that of another ensemble, members as pairs.
+
+        Members with the same seed draw the same numbers, so that the difference is that of the
+        rules and not of luck.
+
+        Raises
+        ------
+        ParameterError
+            When the two have other seeds, or there is no such outcome.
+        """
+        from crossmargin.experiments.sweeps import statistics
+
+        if self.frame["seed"].tolist() != other.frame["seed"].tolist():
+            raise ParameterError("other: has other seeds; take the same n and seed for both")
+        return statistics.mean(self.values(outcome) - other.values(outcome), confidence)
+
     def summary(
         self, outcomes: Sequence[str] | None = None, confidence: float = 0.95
     ) -> "pd.DataFrame":

@@ -3,6 +3,8 @@
 Prices are quote per base, quantities base, money quote, times seconds since the start.
 """
 
+import sys
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -91,9 +93,24 @@ def system(world: World) -> pd.DataFrame:
     for name in ("messages", "fills", "stops_triggered", "stops_cancelled"):
         frame[name] = _increments(rows[name], 1)
     frame["stops"] = rows["stops"]
+    naked = world.rows("unhedged_rows") * units.quote
+    frame["unhedged"] = naked.sum(axis=1)
+    for name, place in hedging(world).items():
+        frame[f"unhedged:{name}"] = naked[:, place]
     for b in range(HEALTH_BINS):
         frame[f"health_{b}"] = rows["health"][:, b]
     return pd.DataFrame(frame)
+
+
+def hedging(world: World) -> dict[str, int]:
+    """Populations whose agents hedge all that they hold, by name, each with its place."""
+    found = {}
+    for part, row in zip(world.parts, world.state.parts, strict=True):
+        home = sys.modules.get(getattr(part.kernel, "__module__", ""))
+        if getattr(home, "HEDGES", False):
+            place = int(row["population"])
+            found[world.names.populations[place]] = place
+    return found
 
 
 def events(world: World) -> pd.DataFrame:
@@ -187,6 +204,7 @@ def accounts(world: World, start: Array) -> pd.DataFrame:
         frame[f"position:{name}"] = ledger.lots[:, m] * units.lot[m]
     for u, name in enumerate(world.names.underlyings):
         frame[f"exposure:{name}"] = exposures(world, u)
+    frame["unhedged"] = world.state.crowd.unhedged * units.quote
     for a, name in enumerate(world.names.assets):
         frame[f"balance:{name}"] = ledger.balances[:, a] / 10.0 ** int(ledger.assets[a]["decimals"])
     gains = class_gains(world)

@@ -76,7 +76,7 @@ def refill_half_life(depth: Floats, block_seconds: float) -> float:
     """
     window = max(10, round(3600.0 / block_seconds))
     usual = pd.Series(depth).rolling(window).median().shift(1).to_numpy()
-    found: list[int] = []
+    found: list[float] = []
     free = 0
     for t in np.flatnonzero((usual > 0) & (depth < LOSS * usual)):
         if t >= free:
@@ -85,14 +85,20 @@ def refill_half_life(depth: Floats, block_seconds: float) -> float:
     return float(np.median(found)) if found else np.nan
 
 
-def _blocks_to_half(depth: Floats, usual: float) -> int:
-    """Blocks from the bottom of a loss until half of it is back; all of them when it never is."""
+def _blocks_to_half(depth: Floats, usual: float) -> float:
+    """Blocks from the bottom of a loss until half of it is back; all of them when it never is.
+
+    Between two blocks depth is taken to come back evenly.
+    """
     bottom = np.minimum.accumulate(depth)
     back = np.flatnonzero(depth >= bottom + 0.5 * (usual - bottom))
     if not len(back):
-        return len(depth)
+        return float(len(depth))
     until = int(back[0])
-    return max(1, until - int(np.argmin(depth[: until + 1])))
+    lowest = int(np.argmin(depth[: until + 1]))
+    half = 0.5 * (float(depth[lowest]) + usual)
+    before, after = float(depth[until - 1]), float(depth[until])
+    return until - 1 - lowest + (half - before) / (after - before)
 
 
 def permanent_share(price: Floats, flow: Floats, block_seconds: float) -> float:

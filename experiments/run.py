@@ -135,6 +135,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "adl_notional": float(venue["adl_notional"] * one),
         "socialised_loss": float(venue["socialised"] * one),
         "stops_triggered": int(world.state.stops.desk["triggered"][0]),
+        "unhedged_most": float(world.rows("unhedged_rows").sum(axis=1).max(initial=0) * one),
         "markets": _market_summary(run),
         "groups": groups_of(world, run.near),
         "residuals": world.residuals(),

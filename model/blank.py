@@ -52,6 +52,7 @@ class Sizes:
     window: int = 1 << 10
     steps_a_chunk: int = 1 << 12
     stops: int = 1
+    populations: int = 1
 
 
 def blank_crowd(sizes: Sizes) -> Crowd:
@@ -66,6 +67,7 @@ def blank_crowd(sizes: Sizes) -> Crowd:
         reports=np.zeros(sizes.reports, REPORT),
         requests=np.zeros(sizes.accounts, np.int64),
         outside_lots=np.zeros((sizes.accounts, sizes.markets), np.int64),
+        unhedged=np.zeros(sizes.accounts, np.int64),
     )
 
 
@@ -110,7 +112,7 @@ def blank_state(sizes: Sizes, seed: int, block_seconds: float) -> State:
         clock=clock,
         book=book._replace(lots=ledger.lots),  # one array: the book reads, the ledger writes
         ledger=ledger,
-        log=new_log(sizes.accounts, sizes.markets, sizes.steps_a_chunk),
+        log=new_log(sizes.accounts, sizes.markets, sizes.steps_a_chunk, sizes.populations),
         crowd=blank_crowd(sizes),
         outside=Outside(
             references=np.zeros(sizes.underlyings, REFERENCE),

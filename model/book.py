@@ -32,12 +32,21 @@ STOPPED = -1
 
 @kernel
 def renew_mid(book, market):
-    """Return by how many half ticks the mid moved since it was last looked at."""
+    """Return by how many half ticks the mid moved since it was last looked at.
+
+    While a side is empty it stays where it was, but never beyond the quote that is left.
+    """
     ladder = book.ladders[market]
     bid, ask = ladder.best[0], ladder.best[1]
-    if bid < 0 or ask >= book.table.shape[2] << 6:
-        return 0
-    mid = bid + ask
+    has_bid, has_ask = bid >= 0, ask < book.table.shape[2] << 6
+    if has_bid and has_ask:
+        mid = bid + ask
+    elif has_bid:
+        mid = max(ladder.mid, 2 * bid) if ladder.mid > 0 else 0
+    elif has_ask:
+        mid = min(ladder.mid, 2 * ask)
+    else:
+        mid = ladder.mid
     shift = mid - ladder.mid if ladder.mid > 0 else 0
     ladder.mid = mid
     return shift

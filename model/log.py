@@ -195,7 +195,7 @@ def is_overrun(log):
     )
 
 
-def new_log(n_accounts: int, n_markets: int, steps: int) -> Log:
+def new_log(n_accounts: int, n_markets: int, steps: int, n_populations: int = 1) -> Log:
     """Empty log with chunks for some steps; memory is taken only as it is written."""
     rows = (4 + 4 * n_markets) * n_accounts + (1 << 16)
     log = Log(
@@ -205,6 +205,7 @@ def new_log(n_accounts: int, n_markets: int, steps: int) -> Log:
         liquidations=np.zeros(rows, LIQUIDATION),
         market_rows=np.zeros((steps, n_markets), MARKET_ROW),
         system_rows=np.zeros(steps, SYSTEM_ROW),
+        unhedged_rows=np.zeros((steps, n_populations), np.int64),
         shift=np.zeros((n_markets, N_CLASSES), np.int64),
         by_class=np.zeros((n_accounts, n_markets, N_CLASSES), np.int64),
         traced_lots=np.zeros((n_accounts, n_markets), np.int64),

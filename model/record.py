@@ -65,17 +65,20 @@ def health_bin(value):
 
 @kernel
 def record_accounts(state, part, row):
-    """Sum equity and sort health over the accounts of all populations."""
+    """Sum equity and exposure, and sort health, over the accounts of all populations."""
     row.health[:] = 0
     row.equity = 0
     row.liquidatable = 0
     row.bankrupt = 0
+    naked = state.log.unhedged_rows[state.log.cursor[0].rows]
+    naked[:] = 0
     first = state.parts[part].first
     for a in range(first, first + state.parts[part].count):
         account = state.ledger.accounts[a]
         row.equity += account.equity
         row.liquidatable += is_unhealthy(account)
         row.bankrupt += account.equity < 0
+        naked[account.population] += abs(state.crowd.unhedged[a])
         if account.maintenance_requirement > 0:
             row.health[health_bin(health(account))] += 1
 

@@ -86,7 +86,10 @@ LEVEL = np.dtype([("quantity", "i8"), ("head", "i4"), ("tail", "i4")], align=Tru
 LADDER = np.dtype(
     [
         ("best", "i8", (2,)),  # best bid and ask, ticks; -1 and the number of ticks when empty
-        ("mid", "i8"),  # best bid + best ask, half ticks; kept while a side is empty
+        (
+            "mid",
+            "i8",
+        ),  # best bid + best ask, half ticks; while a side is empty it is kept, within the other
         ("last", "i8"),  # price of the last trade, ticks
         ("volume", "i8"),  # lots traded
         ("signed_volume", "i8"),  # the same, bought by takers less sold by them
@@ -548,6 +551,7 @@ class Log(NamedTuple):
     liquidations : (n,) LIQUIDATION
     market_rows : (n, n_markets) MARKET_ROW
     system_rows : (n,) SYSTEM_ROW
+    unhedged_rows : (n, n_populations) int64, quote units that `Crowd.unhedged` sums to, gross
     shift : (n_markets, N_CLASSES) int64, cumulated displacement of the mid by class, half ticks
     by_class : (n_accounts, n_markets, N_CLASSES) int64, half tick-lots; the exact loss or gain by
         class at any moment is `by_class + lots * shift`
@@ -564,6 +568,7 @@ class Log(NamedTuple):
     liquidations: Array
     market_rows: Array
     system_rows: Array
+    unhedged_rows: Array
     shift: Array
     by_class: Array
     traced_lots: Array
@@ -641,6 +646,8 @@ class Crowd(NamedTuple):
         the next block does what it can and clears them
     outside_lots : (n_accounts, n_markets) int64, what an account holds outside the venue against
         its position in a market, lots: the hedges of arbitrageurs, of the coins of makers
+    unhedged : (n_accounts,) int64, quote units by which the legs of a hedged trader differ, at the
+        mid; above 0: its short was closed and it is long
     """
 
     traits: Array
@@ -652,6 +659,7 @@ class Crowd(NamedTuple):
     reports: Array
     requests: Array
     outside_lots: Array
+    unhedged: Array
 
 
 class Outside(NamedTuple):

@@ -29,6 +29,7 @@ CHUNKS = {
     "liquidations": "liquidations",
     "market_rows": "rows",
     "system_rows": "rows",
+    "unhedged_rows": "rows",
 }
 
 

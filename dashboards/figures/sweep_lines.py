@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 
 from crossmargin.dashboards.figures.style import SERIES, TEMPLATE
 from crossmargin.dashboards.figures.sweep_data import axis_of, log_ticks, number_axis
+from crossmargin.experiments.studies.convergence import finest_of
 from crossmargin.experiments.studies.findings import cells, shown, with_unit
 from crossmargin.experiments.studies.study import Shown, Study
 from crossmargin.experiments.sweeps.results import Sweep
@@ -17,6 +18,8 @@ from crossmargin.experiments.sweeps.results import Sweep
 PANEL, HEAD = 270, 90
 #: Shift of the lines against one another along x, share of the axis: intervals stay apart.
 DODGE = 0.01
+#: Opacity of the interval of the finest level.
+BAND = 0.12
 
 
 def lines_figure(sweep: Sweep, study: Study) -> go.Figure:
@@ -27,7 +30,8 @@ def lines_figure(sweep: Sweep, study: Study) -> go.Figure:
     sweep : Sweep
         Of the plan of the study.
     study : Study
-        Of kind `lines`: up to four panels, side by side in pairs.
+        Of kind `lines` or `convergence`: up to six panels. A convergence goes from the coarsest
+        level at the left to the finest, whose interval is drawn as a band.
     """
     n = len(study.panel)
     width = 2 if n in (2, 4) else min(n, 3)
@@ -41,7 +45,9 @@ def lines_figure(sweep: Sweep, study: Study) -> go.Figure:
     for i, panel in enumerate(study.panel):
         place = {"row": i // width + 1, "col": i % width + 1}
         table = cells(sweep, study, panel)
-        _panel(figure, study, panel, table, place, axis_of(sweep, study.x.name).is_log)
+        _panel(figure, study, panel, table, place, _is_log(sweep, study))
+        if study.finest is not None:
+            _towards_the_finest(figure, study, table, place)
     figure.update_layout(
         template=TEMPLATE,
         height=HEAD + PANEL * height + (90 if n == 1 else 0),
@@ -50,6 +56,33 @@ def lines_figure(sweep: Sweep, study: Study) -> go.Figure:
         meta={"panels": n, "panel": PANEL, "head": HEAD},
     )
     return figure
+
+
+def _is_log(sweep: Sweep, study: Study) -> bool:
+    return study.finest is not None or axis_of(sweep, study.x.name).is_log
+
+
+def _towards_the_finest(
+    figure: go.Figure, study: Study, table: pd.DataFrame, place: dict[str, int]
+) -> None:
+    """Turn x so that finer is right, and draw the intervals of the finest level as bands."""
+    finest = finest_of(study, table["x"])
+    levels = tuple(np.unique(table["x"].to_numpy(float)) * study.x.scale)
+    figure.update_xaxes(**log_ticks(levels, levels), **place)
+    if study.finest == "least":
+        figure.update_xaxes(autorange="reversed", **place)
+    for i, (_, rows) in enumerate(table.groupby("by", sort=True)):
+        row = rows[rows["x"] == finest]
+        if len(row) and row["low"].notna().all():
+            figure.add_hrect(
+                y0=float(row["low"].iloc[0]),
+                y1=float(row["high"].iloc[0]),
+                fillcolor=SERIES[i % len(SERIES)],
+                opacity=BAND,
+                line_width=0,
+                layer="below",
+                **place,
+            )
 
 
 def _is_number(sweep: Sweep, study: Study) -> bool:

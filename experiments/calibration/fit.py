@@ -20,7 +20,12 @@ from crossmargin.experiments.calibration.inference import (
 )
 from crossmargin.experiments.calibration.plan import Calibration
 from crossmargin.experiments.calibration.reading import find_calibration, load_calibration
-from crossmargin.experiments.calibration.recorded import facts_of, fit_targets, recorded_returns
+from crossmargin.experiments.calibration.recorded import (
+    facts_of,
+    fit_targets,
+    recorded_returns,
+    stated,
+)
 from crossmargin.experiments.calibration.result import Fit
 from crossmargin.experiments.calibration.search import Look, Trace, improve, polish, sobol
 from crossmargin.experiments.sweeps.extras import need
@@ -177,9 +182,9 @@ def _profiled(
 def _held_out(found: Calibration, returns: Floats | None) -> dict[str, Targets]:
     """Targets that the fit did not see: other facts of its dates, and all facts of other dates."""
     held, recorded = found.holdout, found.recorded
+    parts = {"other outcomes": stated(found, held=True)} if found.held_outcomes else {}
     if held is None or recorded is None or returns is None:
-        return {}
-    parts = {}
+        return parts
     if held.facts:
         parts["other facts"] = facts_of(found, held.facts, returns)
     if held.start is not None or held.end is not None:

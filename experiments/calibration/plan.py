@@ -78,6 +78,8 @@ class Target(Table):
     outcome: str
     value: float = quantity(..., "of the outcome", "To be met.")
     error: float = quantity(..., "of the outcome", "Standard error of the value.", gt=0)
+    held: bool = Field(False, description="Kept out of the fit, to judge it by.")
+    source: str = Field("", description="Who says so, and where the error comes from.")
 
 
 class HoldOut(Table):
@@ -175,13 +177,13 @@ class Calibration(Table):
         return self
 
     def _targets(self) -> None:
-        names = self.moments
+        names = self.moments + self.held_outcomes
         twice = [name for i, name in enumerate(names) if name in names[:i]]
         if twice:
             raise ValueError(f"the moment {twice[0]!r} stands twice")
-        if len(names) < len(self.parameter):
+        if len(self.moments) < len(self.parameter):
             raise ValueError(
-                f"{len(names)} moments cannot fix {len(self.parameter)} parameters; "
+                f"{len(self.moments)} moments cannot fix {len(self.parameter)} parameters; "
                 "there must be as many at least"
             )
         both = set(self.facts) - set(self.recorded.facts if self.recorded else ())
@@ -199,7 +201,12 @@ class Calibration(Table):
     def moments(self) -> tuple[str, ...]:
         """Names of the moments that are to be met."""
         own = self.recorded.facts if self.recorded else ()
-        return own + tuple(target.outcome for target in self.target)
+        return own + tuple(target.outcome for target in self.target if not target.held)
+
+    @property
+    def held_outcomes(self) -> tuple[str, ...]:
+        """Names of the given targets that the fit does not see."""
+        return tuple(target.outcome for target in self.target if target.held)
 
     @property
     def final(self) -> int:

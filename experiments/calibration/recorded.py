@@ -55,12 +55,18 @@ def facts_of(found: Calibration, names: tuple[str, ...], returns: Floats) -> Tar
     )
 
 
+def stated(found: Calibration, *, held: bool) -> Targets:
+    """Targets that the file states, those of the fit or those held out of it."""
+    own = [target for target in found.target if target.held == held]
+    values = np.array([target.value for target in own], float)
+    errors = np.array([target.error for target in own], float)
+    return given_targets([target.outcome for target in own], values, errors)
+
+
 def fit_targets(found: Calibration, returns: Floats | None) -> Targets:
     """What the fit is to meet: facts of the record first, then the outcomes that were given."""
-    names = [target.outcome for target in found.target]
-    values = np.array([target.value for target in found.target], float)
-    errors = np.array([target.error for target in found.target], float)
-    given = given_targets(names, values, errors)
+    names = [target.outcome for target in found.target if not target.held]
+    given = stated(found, held=False)
     if found.recorded is None or returns is None:
         return given
     own = facts_of(found, found.recorded.facts, returns)

@@ -20,6 +20,7 @@ from crossmargin.experiments.calibration.identifiability import Profile
 from crossmargin.experiments.calibration.inference import Estimate
 from crossmargin.experiments.calibration.plan import Calibration
 from crossmargin.experiments.calibration.search import Trace
+from crossmargin.experiments.calibration.simulated import names_of
 from crossmargin.experiments.calibration.verdict import words
 from crossmargin.model.errors import ScenarioError
 
@@ -175,7 +176,7 @@ def _end(parameter: Any, unit: float) -> float:
 def _moments(
     found: Calibration, distance: Distance, estimate: Estimate, held: dict[str, Targets]
 ) -> pd.DataFrame:
-    names = [*found.moments, *(f for f in found.facts if f not in found.moments)]
+    names = names_of(found)
     mean, sample = estimate.point.sample.mean(axis=0), estimate.point.sample
     errors = sample.std(axis=0, ddof=1) / np.sqrt(len(sample)) if len(sample) > 1 else 0 * mean
     low, high = np.quantile(sample, [0.05, 0.95], axis=0)

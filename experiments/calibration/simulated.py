@@ -28,7 +28,8 @@ OBSERVATIONS = "observations"
 
 def names_of(found: Calibration) -> tuple[str, ...]:
     """Moments that every run gives: those of the fit, then those of the hold-out alone."""
-    return found.moments + tuple(name for name in found.facts if name not in found.moments)
+    others = tuple(name for name in found.facts if name not in found.moments)
+    return found.moments + others + found.held_outcomes
 
 
 def returns_of(run: "Run", market: str, column: str, seconds: float, skip: int) -> Floats:

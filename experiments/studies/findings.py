@@ -27,14 +27,15 @@ def cells(sweep: Sweep, study: Study, panel: Shown) -> pd.DataFrame:
         `x` and `by` as in the plan; `mean`, `low`, `high` as shown: Student's interval, or Clopper
         and Pearson's where the panel is a share of runs; `n`.
     """
-    frame = _frame(sweep, study, panel)
+    frame = runs_by_cell(sweep, study, panel)
     rows = []
     for (x, by), group in frame.groupby(["x", "by"], sort=True):
         rows.append((x, by, *_interval(group["value"].dropna(), panel)))
     return pd.DataFrame(rows, columns=["x", "by", "mean", "low", "high", "n"])
 
 
-def _frame(sweep: Sweep, study: Study, panel: Shown) -> pd.DataFrame:
+def runs_by_cell(sweep: Sweep, study: Study, panel: Shown) -> pd.DataFrame:
+    """One row a run: `x`, `by`, `replicate` and the `value` of a panel as shown."""
     runs = sweep.runs
     return pd.DataFrame(
         {
@@ -65,6 +66,10 @@ def findings(sweep: Sweep, study: Study) -> list[str]:
         return ["No run is finished."]
     if study.kind == "map":
         return _of_map(sweep, study)
+    if study.kind == "convergence":
+        from crossmargin.experiments.studies.convergence import convergence_words
+
+        return convergence_words(sweep, study)
     return [_of_panel(sweep, study, panel) for panel in study.panel]
 
 
@@ -97,7 +102,7 @@ def _of_panel(sweep: Sweep, study: Study, panel: Shown) -> str:
         parts.append(f"{' to '.join(told)} with {study.by.title} {shown(study.by, group)}")
     first, last = (shown(study.x, x) for x in ends)
     words = f"{panel.title}, {study.x.title} from {first} to {last}: {'; '.join(parts)}"
-    frame = _frame(sweep, study, panel)
+    frame = runs_by_cell(sweep, study, panel)
     along = _signed(panel, _difference(frame, "x", ends[1], ends[0]))
     words = f"{words}. On average, {first} to {last}: {along}"
     if len(groups) < 2:
@@ -144,7 +149,7 @@ def _of_map(sweep: Sweep, study: Study) -> list[str]:
         f"{study.by.title} {shown(study.by, row['by'])}"
         for row in (least, most)
     ]
-    frame = _frame(sweep, study, panel)
+    frame = runs_by_cell(sweep, study, panel)
     effects = []
     for column, what in (("x", study.x), ("by", study.by)):
         first, last = (_levels(frame[column])[i] for i in (0, -1))

@@ -53,3 +53,25 @@ def who_paid(run: "Run") -> dict[str, float]:
         owners = _owners(run, name)
         lost[f"loss_of_{name}"] = float((owners["equity_start"] - owners["equity"]).sum())
     return {"loss_of_longs": _loss(_owners(run, "longs")), **lost}
+
+
+def cascade(run: "Run") -> dict[str, float]:
+    """Size of a cascade in shares, so that crowds of any number can be compared.
+
+    Returns
+    -------
+    dict of str to float
+        `liquidated`, `deleveraged` and `bad_debt_share`, notional closed by force, notional closed
+        by auto-deleveraging and bad debt over the open interest of all perpetuals at the start, at
+        the first marks; `accounts_liquidated`, share of the accounts of leveraged longs.
+    """
+    markets = run.summary["markets"].values()
+    opened = sum(market["open_interest_first"] * market["first"] for market in markets)
+    longs = run.accounts[run.accounts["population"] == "longs"]
+    found = {
+        "liquidated": run.summary["liquidated_notional"],
+        "deleveraged": run.summary["adl_notional"],
+        "bad_debt_share": run.summary["bad_debt"],
+    }
+    shares = {name: value / opened if opened else 0.0 for name, value in found.items()}
+    return shares | {"accounts_liquidated": float((longs["liquidations"] > 0).mean())}

@@ -48,21 +48,27 @@ class Study(Table):
     """A plan, the figure that shows what it finds, and its coarse form.
 
     A `map` shows one outcome over two factors; `lines` show outcomes along the factor `x`, a line
-    for each value of the factor `by`.
+    for each value of the factor `by`. `convergence` are lines whose last level stands for a limit:
+    what is said is from where on the others are the same.
     """
 
     plan: str
     line: str = Field(description="What is asked, in one line.")
-    kind: Literal["map", "lines"]
+    kind: Literal["map", "lines", "convergence"]
     x: Shown
     by: Shown
-    panel: tuple[Shown, ...] = Field(min_length=1, max_length=4)
+    panel: tuple[Shown, ...] = Field(min_length=1, max_length=6)
+    finest: Literal["most", "least"] | None = Field(
+        default=None, description="Of a convergence: which end of x stands for the limit."
+    )
     quick: Quick
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.kind == "map" and len(self.panel) > 1:
             raise ValueError("a map shows one outcome; give one panel")
+        if (self.kind == "convergence") != (self.finest is not None):
+            raise ValueError("finest goes with a convergence, which needs it")
         return self
 
     def make_plan(self, *, quick: bool = False) -> Plan:
@@ -76,6 +82,8 @@ class Study(Table):
         if unknown:
             hint = did_you_mean(unknown[0], [*names, *plan.paths])
             raise ParameterError(f"{self.plan}: quick.values.{unknown[0]}: no such factor; {hint}")
+        if plan.design.rows is not None:
+            return self._fewer_rows(plan, values)
         no_range = {"low": None, "high": None, "scale": "linear", "distribution": None}
         factors = [
             factor.model_copy(update={"values": values[factor.path], **no_range})
@@ -85,6 +93,22 @@ class Study(Table):
         ]
         changed = {
             "factor": tuple(factors),
+            "replications": Replications(count=self.quick.replications),
+        }
+        return load_plan(plan.model_copy(update=changed))
+
+    def _fewer_rows(self, plan: Plan, values: dict[str, tuple[Scalar, ...]]) -> Plan:
+        """Plan of a list with only the rows whose factors have the quick values."""
+        places = {plan.paths.index(path): kept for path, kept in values.items()}
+        rows = [
+            row
+            for row in plan.design.rows or ()
+            if all(row[place] in kept for place, kept in places.items())
+        ]
+        if not rows:
+            raise ParameterError(f"{self.plan}: quick.values: no row of the design has them")
+        changed = {
+            "design": plan.design.model_copy(update={"rows": tuple(rows)}),
             "replications": Replications(count=self.quick.replications),
         }
         return load_plan(plan.model_copy(update=changed))

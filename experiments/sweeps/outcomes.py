@@ -28,6 +28,7 @@ OF_RUNS = (
     "adl_notional",
     "socialised_loss",
     "stops_triggered",
+    "unhedged_most",
 )
 OF_MARKETS = (
     "first",

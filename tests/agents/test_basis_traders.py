@@ -200,3 +200,35 @@ def test_leverage_beyond_the_limit_brings_money_in_or_the_trade_down() -> None:
         assert (state.ledger.lots[row, 0] > -100_000) != is_richer
         equity = state.ledger.accounts["equity"][row]
         assert -state.ledger.lots[row, 0] * 20_000 * HALF_UNIT <= 2.2 * equity
+
+
+@pytest.mark.parametrize(("outside", "is_hedge"), [(100.0, True), (101.0, True), (106.0, False)])
+def test_a_perpetual_deep_below_the_coin_is_no_hedge(outside: float, is_hedge: bool) -> None:
+    """Who would hedge again sells the coins when the perpetual is 2% or more cheaper."""
+    world = carry_world(patience=3.0, slippage=0.02, discount=0.02)
+    state, row = world.state, first_row(world.state)
+    state.crowd.traits[row, T.rehedge], state.crowd.traits[row, T.interval] = 1.0, 1e9
+    open_pair(state, row, row + 1, 60_000)
+    state.outside.references["price"][0] = outside
+    held = int(state.ledger.lots[row, 0])
+    for _ in range(8):
+        block(world)
+    assert (state.ledger.lots[row, 0] < held) == is_hedge
+    assert naked(world) < 60.0
+
+
+@pytest.mark.parametrize("closed", [60_000, -40_000])
+def test_exposure_stands_in_the_row_of_the_account(closed: int) -> None:
+    """In quote units at the mid, above 0 when the short was closed; nothing while hedged."""
+    world = carry_world()
+    state, row = world.state, first_row(world.state)
+    state.crowd.traits[row, [T.reaction, T.interval]] = 1e9
+    assert state.crowd.unhedged[row] == 0
+    open_pair(state, row, row + 1, closed)
+    block(world)
+    value = closed * LOT * 0.5 * TICK * int(state.book.ladders["mid"][0]) * ONE
+    assert state.crowd.unhedged[row] == pytest.approx(value)
+    assert not state.crowd.unhedged[:row].any()
+    open_pair(state, row, row + 1, -closed)
+    block(world)
+    assert state.crowd.unhedged[row] == 0

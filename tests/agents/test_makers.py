@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmargin.agents import makers
-from crossmargin.agents.maker_numbers import spread_and_shift
+from crossmargin.agents.maker_numbers import is_looking, spread_and_shift
 from crossmargin.agents.makers import LOW, RETURN, P, Parameters, T
 from crossmargin.agents.quoting import optimal_spread, reservation_shift
 from crossmargin.model.kernel import from_python
@@ -404,3 +404,47 @@ def test_coins_of_the_start_are_neutral_and_bound_the_asks():
     world.run(1)
     asks = sent(world)
     assert asks[asks["side"] == -1]["price"].max() < 10_006
+
+
+def share_looking(block_seconds, refresh, steps=8, n_makers=60):
+    """Share of makers who send quotes to an empty book in a block, over some blocks."""
+    world = maker_world(n_makers, parts=("states", "makers"), refresh=refresh)
+    world.state.clock["block_seconds"] = block_seconds
+    looking = 0
+    for _ in range(steps):
+        world.run(1)
+        looking += len(set(sent(world)["account"].tolist()))
+    return looking / (steps * n_makers)
+
+
+@pytest.mark.parametrize(("block_seconds", "refresh"), [(1.0, 10.0), (5.0, 10.0), (30.0, 10.0)])
+def test_looks_are_a_poisson_process_per_second(block_seconds, refresh):
+    expected = 1.0 - math.exp(-block_seconds / refresh)
+    assert share_looking(block_seconds, refresh) == pytest.approx(expected, abs=0.07)
+
+
+def test_without_a_time_between_looks_there_is_one_a_block():
+    assert share_looking(0.1, 0.0) == share_looking(60.0, 0.0) == 1.0
+
+
+def test_a_round_is_its_part_of_a_block():
+    world = maker_world(1, refresh=8.0)
+    state = world.state
+    state.ledger.venue["rounds"], state.clock["block_seconds"] = 4, 8.0
+    looks = from_python(is_looking)
+    grid = np.linspace(0.0, 1.0, 201)
+    for between, seconds in ((0, 8.0), (1, 2.0)):
+        state.parts["after_forced"][MAKERS] = between
+        seen = [bool(looks(state, MAKERS, u)) for u in grid]
+        assert seen == [bool(u < -math.expm1(-seconds / 8.0)) for u in grid]
+
+
+def test_alarms_are_heeded_in_every_block():
+    world = maker_world(refresh=8e4)
+    world.state.params[MAKERS, P.refresh] = 0.0
+    world.run(1)
+    assert len(shown(world)) > 0
+    world.state.params[MAKERS, P.refresh] = 8e4
+    world.state.outside.references["volatility"] = 20 * CALM
+    world.run(1)
+    assert len(shown(world)) == 0

@@ -389,3 +389,25 @@ def test_the_price_of_collateral_counts_at_its_haircut(state: State) -> None:
     set_price(state, 1, 50.0)
     _, initial, maintenance, _, _ = NUMBERS(state.ledger, state.book, a)
     assert (initial, maintenance) == (1040 * ONE, 1045 * ONE)
+
+
+def test_the_mid_is_kept_while_a_side_is_empty_but_never_beyond_the_quote_that_is_left() -> None:
+    state = small_state(3)
+    first = first_row(state)
+    for row in range(first, first + 3):
+        give(state, row, 1e6)
+    ladder = state.book.ladders
+    send(state, first, 1, MID - 5, 10)
+    assert ladder["mid"][0] == 0  # nobody has quoted both sides yet
+    send(state, first + 1, -1, MID + 5, 10)
+    send(state, first + 2, -1, MID - 5, 10)  # takes the only bid
+    assert ladder["best"][0].tolist()[0] == -1
+    assert ladder["mid"][0] == 2 * MID
+    send(state, first + 2, -1, MID - 300, 10)
+    assert ladder["mid"][0] == 2 * (MID - 300)
+    send(state, first, 1, MID - 500, 10)
+    assert ladder["mid"][0] == 2 * MID - 800
+    taken = ladder["mid"][0]
+    send(state, first, 1, MID + 5, 20)  # takes both offers
+    assert ladder["mid"][0] >= taken
+    assert set(residuals_of(state).values()) == {0}

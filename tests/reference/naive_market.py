@@ -114,16 +114,23 @@ class NaiveMarket:
 
     def _look(self, m: int, author: int) -> None:
         """Enter the movement of the mid since the last look as gains of all who hold."""
-        bid, ask = self.books[m].best(1), self.books[m].best(-1)
-        if bid is None or ask is None:
-            return
         before = self.mid[m]
-        self.mid[m] = bid + ask
-        if before is None:
-            self.first_mid[m] = bid + ask
+        now = self._seen(self.books[m].best(1), self.books[m].best(-1), before)
+        self.mid[m] = now
+        if before is None or now is None:
+            self.first_mid[m] = now
             return
         for row, lots in zip(self.gains, self.lots, strict=True):
-            row[m][author] += lots[m] * (bid + ask - before)
+            row[m][author] += lots[m] * (now - before)
+
+    @staticmethod
+    def _seen(bid: int | None, ask: int | None, before: int | None) -> int | None:
+        """Mid of two quotes; with one of them the mid before, but not beyond that quote."""
+        if bid is not None and ask is not None:
+            return bid + ask
+        if before is None or (bid is None and ask is None):
+            return before
+        return min(before, 2 * ask) if ask is not None else max(before, 2 * bid)  # type: ignore[operator]
 
     def _settle(self, command: Command, fill: tuple[int, ...]) -> None:
         """Book one fill: positions, money, fees."""
