@@ -176,7 +176,8 @@ class World:
 
     def _from_start(self, rows: Array, chunk: str) -> None:
         """Count blocks and running totals of some rows from the start of the run."""
-        rows["step"] -= self.origin.block
+        if "step" in (rows.dtype.names or ()):
+            rows["step"] -= self.origin.block
         if chunk == "market_rows" and self.origin.ladders is not None:
             for name in TOTALS:
                 rows[name] -= self.origin.ladders[name]

@@ -1,5 +1,8 @@
 """Stated open interest, whales, collateral by draw, and who is liquidatable at the start."""
 
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -348,3 +351,17 @@ def test_markets_come_to_open_interests_of_their_own(margin: str) -> None:
     assert not rows[:, 0].any()
     held = rows[:, 1].sum() * 6.0
     assert held == pytest.approx(1e6 if margin == "isolated" else 2e6, rel=1e-3)
+
+
+def test_the_initial_condition_of_the_readme_can_be_built() -> None:
+    text = (Path(__file__).parents[3] / "experiments" / "README.md").read_text()
+    block = next(b for b in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[initial]" in b)
+    shown = tomllib.loads(block)
+    table = small().model_dump(mode="json", exclude_none=True)
+    (longs,) = shown["population"]
+    table["population"] = [longs if p["name"] == "longs" else p for p in table["population"]]
+    table["initial"] = shown["initial"]
+    world = build(load_scenario(table), 1)
+    check_books(world)
+    assert longs_and_shorts(world)[0] == pytest.approx(6e7, rel=1e-3)
+    assert world.notes["initial"].keys() >= {"whales", "stops", "entries_drawn_again"}

@@ -234,7 +234,11 @@ def test_every_plan_that_comes_along_runs_at_its_first_point(name: str) -> None:
 
 def test_the_plan_of_the_documentation_loads() -> None:
     text = (Path(__file__).parents[3] / "experiments" / "README.md").read_text()
-    shown = load_plan(tomllib.loads(text.partition("```toml\n")[2].partition("```")[0]))
+    shown = load_plan(
+        tomllib.loads(
+            text.partition("## Plans of sweeps")[2].partition("```toml\n")[2].partition("```")[0]
+        )
+    )
     assert [factor.unit for factor in shown.factor] == ["fraction", "quote"]
     assert shown.replications.until is not None
 
