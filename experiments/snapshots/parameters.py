@@ -12,11 +12,11 @@ from crossmargin.model.state import BACKSTOP, INSURANCE
 from crossmargin.model.world import World
 
 #: Tables of a scenario that a snapshot takes over.
-KEPT = ("title", "sources", "run", "asset", "underlying", "market", "venue", "shock")
+KEPT = ("title", "sources", "run", "asset", "underlying", "reference", "market", "venue", "shock")
 #: Kinds whose quotes are the depth curve.
 QUOTING = ("makers", PROVIDERS)
 #: What a population says about its accounts, which come from the snapshot.
-ACCOUNTS = ("count", "wealth", "collateral", "margin", "position")
+ACCOUNTS = ("count", "wealth", "collateral", "margin", "position", "whale")
 
 
 def parameters_of(world: World, *, keep_makers: bool) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def parameters_of(world: World, *, keep_makers: bool) -> dict[str, Any]:
     table = {
         "name": f"{scenario.name[:24]}-step-{world.step}",
         "story": f"Step {world.step} of {scenario.name}, seed {int(world.state.clock['seed'][0])}.",
-        **{name: full[name] for name in KEPT},
+        **{name: full[name] for name in KEPT if name in full},
     }
     table["run"]["steps"] = max(1, scenario.run.steps - world.step)
     _set_underlyings(world, table)

@@ -17,7 +17,7 @@ from crossmargin.model.ledger import QUOTE
 from crossmargin.model.state import INSURANCE, SPOT, SYSTEM_ROWS, State
 
 #: What a population that comes from a snapshot leaves to it.
-GIVEN = ("wealth", "collateral", "margin", "position")
+GIVEN = ("wealth", "collateral", "margin", "position", "whale")
 
 
 def price_markets(state: State, scenario: Scenario) -> None:
