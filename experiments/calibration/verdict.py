@@ -131,8 +131,9 @@ def _held_out(fit: "Fit") -> list[str]:
     for part, rows in fit.moments.groupby("part", sort=False):
         if part == "fit":
             continue
-        missed = rows[rows["z"].abs() > MISSED]
+        missed, unknown = rows[rows["z"].abs() > MISSED], rows[rows["z"].isna()]
         how = "" if missed.empty else f"; missed: {_list(missed)}"
-        met = len(rows) - len(missed)
+        how += "" if unknown.empty else f"; not every run shows {', '.join(unknown['moment'])}"
+        met = len(rows) - len(missed) - len(unknown)
         said.append(f"Not used in the fit, {part}: met {met} of {len(rows)}{how}.")
     return said

@@ -87,3 +87,8 @@ def autoregressive(**changes: Any) -> dict[str, Any]:
 def small_moves(returns: Any) -> float:
     """Median of absolute returns, which jumps hardly move."""
     return float(np.median(np.abs(returns)))
+
+
+def without_difference(values: Mapping[str, float], seed: int) -> dict[str, float]:
+    """Like `line`, with a second outcome that no run has."""
+    return line(values, seed) | {"difference": float("nan")}

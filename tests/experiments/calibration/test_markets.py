@@ -18,7 +18,7 @@ from crossmargin.experiments.calibration.reading import load_calibration
 from crossmargin.experiments.validation.impact import COLUMNS, LATER
 from crossmargin.experiments.validation.observed import Observed
 from crossmargin.model.errors import ParameterError
-from tests.experiments.calibration.models import linear
+from tests.experiments.calibration.models import HERE, linear
 
 N, BLOCK = 3000, 10.0
 
@@ -116,3 +116,11 @@ def test_a_target_may_not_be_fitted_and_held_out() -> None:
     twice = [*plain["target"], {**plain["target"][0], "held": True}]
     with pytest.raises(ParameterError, match="stands twice"):
         load_calibration({**plain, "target": twice})
+
+
+def test_an_outcome_that_no_run_has_is_not_met() -> None:
+    plain = linear(model=f"{HERE}:without_difference")
+    targets = [{**t, "held": t["outcome"] == "difference"} for t in plain["target"]]
+    plan = {**plain, "parameter": plain["parameter"][:1], "target": targets}
+    said = calibrate(plan).words[-1]
+    assert said == "Not used in the fit, other outcomes: met 0 of 1; not every run shows difference."
