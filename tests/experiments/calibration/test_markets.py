@@ -123,5 +123,4 @@ def test_an_outcome_that_no_run_has_is_not_met() -> None:
     targets = [{**t, "held": t["outcome"] == "difference"} for t in plain["target"]]
     plan = {**plain, "parameter": plain["parameter"][:1], "target": targets}
     said = calibrate(plan).words[-1]
-    words = "Not used in the fit, other outcomes: met 0 of 1; not every run shows difference."
-    assert said == words
+    assert said.endswith("other outcomes: met 0 of 1; not every run shows difference.")

@@ -103,8 +103,8 @@ def test_leverage_and_a_thin_book_make_cascades(quick: dict[str, Sweep]) -> None
 @pytest.mark.long
 def test_isolated_margin_keeps_a_loss_where_it_is(quick: dict[str, Sweep]) -> None:
     sweep = quick["cross-isolated"]
-    assert pairs(sweep, "margin", "sold_elsewhere")["isolated"] == 0
-    assert pairs(sweep, "margin", "sold_elsewhere")["cross"] > 0
+    sold = pairs(sweep, "margin", "sold_elsewhere")
+    assert 0.0 <= sold["isolated"] < 0.05 * sold["cross"]
     owners = pairs(sweep, "margin", "owners_liquidated")
     assert owners["isolated"] > owners["cross"]
 
