@@ -61,15 +61,6 @@ def whole_units(ledger):
 
 
 @kernel
-def fair_half(state, market, index_weight):
-    """Blend of index and mid, half ticks; the one that exists, or 0 with neither."""
-    index, mid = state.ledger.markets[market].index, state.book.ladders[market].mid
-    if index <= 0 or mid <= 0:
-        return float(max(index, mid, 0))
-    return index_weight * index + (1.0 - index_weight) * mid
-
-
-@kernel
 def order_margin(ledger, market, notional):
     """Initial margin that an order of a notional would need on its own, quote units."""
     m = ledger.markets[market]
