@@ -110,7 +110,14 @@ class Parameters(Numbers):
     refill: float = number(
         0.8, "share", low=0, high=1, doc="A quote is renewed when less of its size is left."
     )
-    post_only: bool = number(True, "yes or no", doc="Never take; slide to the best price instead.")
+    take_beyond: float = number(
+        0.0003,
+        "fraction of the price",
+        low=0,
+        high=1,
+        source="a taker fee of 0.017% to 0.025% for the largest clients (venues' fee tables)",
+        doc="It takes orders that the fair price has passed by more; 1 never. Else quotes slide.",
+    )
 
 
 class Traits(Numbers):

@@ -71,6 +71,7 @@ class Plan(NamedTuple):
 
     market: int
     place: int  # of its first handle in this market: bids by level, then asks
+    fair: float  # outside price and basis
     reservation: float
     half_spread: float
     pressure: float  # inventory over its limit, signed
@@ -135,12 +136,22 @@ def side_units(state, row, plan, side, tick):
 
 
 @kernel
+def takes(state, part, plan, side):
+    """Tell whether the best order of the other side is so stale that a maker would take it."""
+    gap = state.params[part, P.take_beyond]
+    best = state.book.ladders[plan.market].best
+    if side > 0:
+        return 2.0 * best[1] < plan.fair * (1.0 - gap)
+    return 2.0 * best[0] > plan.fair * (1.0 + gap)
+
+
+@kernel
 def best_tick(state, part, plan, side):
-    """Price of the first level of a side, ticks; a post-only quote slides behind the other side."""
+    """Price of the first level of a side, ticks; it slides behind what it would not take."""
     best = state.book.ladders[plan.market].best
     tick = 0.5 * (plan.reservation - side * plan.half_spread)
     tick = math.floor(tick) if side > 0 else math.ceil(tick)
-    if state.params[part, P.post_only] != 0.0:
+    if not takes(state, part, plan, side):
         tick = min(tick, best[1] - 1) if side > 0 else max(tick, best[0] + 1)
     return np.int64(tick)
 
@@ -150,7 +161,7 @@ def quote_side(state, part, row, plan, side):
     """Renew the levels of a side; returns messages sent."""
     params, m = state.params[part], state.ledger.markets[plan.market]
     levels, growth = int(params[P.levels]), params[P.growth]
-    flags = POST_ONLY if params[P.post_only] != 0.0 else 0
+    flags = 0 if takes(state, part, plan, side) else POST_ONLY
     best = best_tick(state, part, plan, side)
     units = side_units(state, row, plan, side, best)
     weight, total = 1.0, 0.0
@@ -199,14 +210,14 @@ def quote_market(state, part, row, plan):
 
 @kernel
 def quotes_of(state, part, row, market, risk):
-    """Reservation price and half-spread, half ticks, and the pressure of inventory in a market."""
+    """Fair price, reservation price and half-spread, half ticks, and pressure of inventory."""
     params, fair = state.params[part], fair_half(state, part, market)
     pressure = inventory_pressure(state, part, row, market)
     aversion = state.crowd.traits[row, T.aversion]
     half_spread, shift = spread_and_shift(params, pressure, aversion, state.clock[0].block_seconds)
     unit = base_unit(params, volatility(state, part, market)) * fair
     half_spread *= 1.0 + params[P.risk_widening] * min(1.0, risk) ** 2
-    return fair + shift * unit, half_spread * unit, pressure
+    return fair, fair + shift * unit, half_spread * unit, pressure
 
 
 @kernel
@@ -234,9 +245,9 @@ def quote(state, part, row, moment, risk):
     for m in range(state.ledger.markets.shape[0]):
         if not acts_on(state, part, m):
             continue
-        reservation, half_spread, pressure = quotes_of(state, part, row, m, risk[0])
-        if reservation > 0.0 and state.ledger.markets[m].halted_until <= state.clock[0].step:
-            plan = Plan(m, place, reservation, half_spread, pressure, full, share, moment)
+        quotes = quotes_of(state, part, row, m, risk[0])
+        if quotes[0] > 0.0 and state.ledger.markets[m].halted_until <= state.clock[0].step:
+            plan = Plan(m, place, *quotes, full, share, moment)
             sent += quote_market(state, part, row, plan)
         place += size
     return sent
@@ -275,8 +286,7 @@ def decide(state, part, step):
             continue
         key = state.ledger.accounts[row].key
         begin(state, part, row)
-        uniform = uniforms(clock.seed, key, ARRIVE, step, block)[0]
-        moment = arrival(uniform, latency, clock.block_seconds)
+        moment = arrival(0.0, latency, clock.block_seconds)
         risk = risk_room(state, part, row, full_units(state, part, row))
         if stays_out(state, part, row, risk[0]):
             sent += withdraw(state, part, row, moment)
