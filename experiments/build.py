@@ -160,7 +160,7 @@ def _built(scenario: Scenario, seed: int) -> World:
     state = blank_state(sizes, seed, scenario.run.block_seconds)
     fill_markets(state, scenario, prices)
     fill_venue(state, scenario)
-    state = fill_outside(state, prices, paths)
+    state = fill_outside(state, scenario, prices, paths)
     fill_accounts(state, blocks, seed)
     fill_reports(state, scenario, blocks, prices)
     fill_program(state, entries, blocks)

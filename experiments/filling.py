@@ -113,10 +113,13 @@ def fill_venue(state: State, scenario: Scenario) -> None:
     venue["is_takeover"] = table.take_over
 
 
-def fill_outside(state: State, prices: list[float], paths: list[NDArray[np.float64]]) -> State:
-    """References at their first prices, recorded paths and a level trail."""
+def fill_outside(
+    state: State, scenario: Scenario, prices: list[float], paths: list[NDArray[np.float64]]
+) -> State:
+    """References at their first prices, keys by name, recorded paths and a level trail."""
     logs = np.log(prices)
     references = state.outside.references
+    references["key"] = [population_key(f"underlying {u.name}") for u in scenario.underlying]
     references["price"], references["base_log"] = prices, logs
     n = len(prices)
     state.outside.trail[:n] = logs[:, None]

@@ -1,5 +1,6 @@
 """From a file or a name to a scenario, with errors that say what, where and what is allowed."""
 
+import importlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -157,7 +158,7 @@ def _member(node: Any, keys: list[str]) -> Any:
     """Table or list that the last of some keys names within a table or a list."""
     key, where = keys[-1], ".".join(keys)
     if isinstance(node, list):
-        names = [row.get("name", row.get("kind")) if isinstance(row, dict) else "" for row in node]
+        names = [_row_name(row) if isinstance(row, dict) else "" for row in node]
         if key in names or (key.isdigit() and int(key) < len(node)):
             member = node[names.index(key) if key in names else int(key)]
         else:
@@ -169,6 +170,10 @@ def _member(node: Any, keys: list[str]) -> Any:
     if not isinstance(member, dict | list):
         raise ParameterError(f"{where}: is a value, {member!r}, not a table")
     return member
+
+
+def _row_name(row: Mapping[str, Any]) -> Any:
+    return next((row[key] for key in ("name", "underlying", "kind") if key in row), None)
 
 
 def _place_of_number(node: list[Any], key: str, path: str) -> int:
@@ -207,6 +212,7 @@ def read_numbers(record: type[Numbers], table: Mapping[str, Any], where: str) ->
 #: Where a table stands, the phases of the parts that it takes and the folder of those built in.
 FAMILIES = {
     "underlying.": (("scenario",), "model.reference."),
+    "reference": (("scenario",), "model.factors."),
     "venue.oracle": (("oracles",), "model.oracle."),
     "venue.circuit_breaker": (("oracles",), "model.oracle.circuit_breaker"),
     "venue.mark": (("marks",), "model.marks."),
@@ -222,6 +228,9 @@ FAMILIES = {
 
 def _check_family(part: Part, where: str) -> None:
     """Refuse a part that belongs elsewhere; one of a user is known by its phase alone."""
+    moves_several = hasattr(importlib.import_module(part.kernel.__module__), "LOADING")
+    if (where == "reference") != moves_several:
+        raise ParameterError(f"{where}.kind: {part.name!r} is no part for {where}")
     for key, (phases, folder) in FAMILIES.items():
         if where.startswith(key):
             home = part.kernel.__module__

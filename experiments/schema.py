@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from crossmargin.experiments.loadings import check as check_loadings
 from crossmargin.model.parts import number_only
 from crossmargin.model.state import SYSTEM_ROWS
 from crossmargin.model.traits import Distribution
@@ -84,14 +85,16 @@ class Underlying(Table):
 
     name: Name
     price: float | None = quantity(None, "quote", "First price; a recording brings its own.", gt=0)
-    path: PartTable = Field(default_factory=lambda: {"kind": "geometric_brownian"})
+    path: PartTable | None = Field(
+        None, description="Part that moves it; geometric_brownian, unless [reference] moves it."
+    )
     recording: Recording | None = None
 
     @model_validator(mode="after")
     def _has_price(self) -> Self:
         if (self.price is None) == (self.recording is None):
             raise ValueError("give either a price or a recording")
-        if (self.recording is not None) != (self.path.get("kind") == "recorded"):
+        if (self.recording is not None) != ((self.path or {}).get("kind") == "recorded"):
             raise ValueError('a recording goes with path.kind = "recorded" and with no other')
         return self
 
@@ -255,6 +258,9 @@ class Scenario(Table):
     run: RunTable
     asset: tuple[Asset, ...] = Field(min_length=1)
     underlying: tuple[Underlying, ...] = Field(min_length=1)
+    reference: PartTable | None = Field(
+        None, description="Part that moves several underlyings together, with rows of `loading`."
+    )
     market: tuple[MarketTable, ...] = Field(min_length=1, max_length=62)
     venue: Venue = Field(default_factory=Venue)
     population: tuple[Population, ...] = Field(min_length=1)
@@ -273,6 +279,9 @@ class Scenario(Table):
             if twice:
                 raise ValueError(f"{table}: the name {min(twice)!r} stands twice")
         self._references()
+        if self.reference is not None:
+            free = [underlying.name for underlying in self.underlying if underlying.path is None]
+            check_loadings(self.reference, [u.name for u in self.underlying], free)
         return self
 
     def _references(self) -> None:

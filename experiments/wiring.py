@@ -10,9 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crossmargin.experiments.load import part_numbers, read_numbers
+from crossmargin.experiments.loadings import numbers_of, rows_of
 from crossmargin.experiments.schema import Population, Scenario
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.parts import NoNumbers, Numbers, Part, find_part, row_of
+
+#: What moves an underlying that says nothing about it.
+SIMPLEST = {"kind": "geometric_brownian"}
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,10 @@ class Behaviour:
 
 def part_tables(scenario: Scenario) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every table of a scenario that names a part, populations left out, with its key."""
-    for underlying in scenario.underlying:
-        yield f"underlying.{underlying.name}.path", underlying.path
+    yield from _reference(scenario)
+    for u, underlying in enumerate(scenario.underlying):
+        if underlying.name not in rows_of(scenario.reference):
+            yield path_of(scenario, u)
     venue = scenario.venue
     for name in ("oracle", "circuit_breaker", "mark", "funding", "interest", "stops"):
         table = getattr(venue, name)
@@ -54,6 +60,28 @@ def part_tables(scenario: Scenario) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield f"venue.waterfall.{i}", table
     for i, table in enumerate(scenario.shock):
         yield f"shock.{i}", _without_names(table)
+
+
+def _reference(scenario: Scenario) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Table of the process that moves several underlyings, then one for each of them."""
+    if scenario.reference is None:
+        return
+    table = {key: value for key, value in scenario.reference.items() if key != "loading"}
+    yield "reference", table
+    for name in rows_of(scenario.reference):
+        u = [underlying.name for underlying in scenario.underlying].index(name)
+        yield path_of(scenario, u)
+
+
+def path_of(scenario: Scenario, u: int) -> tuple[str, Mapping[str, Any]]:
+    """Key and table of the part that moves an underlying: its own path, or how it loads."""
+    underlying = scenario.underlying[u]
+    row = rows_of(scenario.reference).get(underlying.name)
+    if row is None:
+        return f"underlying.{underlying.name}.path", underlying.path or dict(SIMPLEST)
+    part, _ = part_numbers({"kind": (scenario.reference or {}).get("kind")}, "reference")
+    kind = importlib.import_module(part.kernel.__module__).LOADING
+    return f"reference.loading.{underlying.name}", numbers_of(row, kind)
 
 
 def _without_names(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,8 +173,11 @@ def _before_agents(scenario: Scenario) -> Iterator[Entry]:
     venue = scenario.venue
     yield _plain("transfers")
     yield from _shocks(scenario)
-    for u, underlying in enumerate(scenario.underlying):
-        yield _tabled(f"underlying.{underlying.name}.path", underlying.path, underlying=u)
+    for key, table in _reference(scenario):
+        if key == "reference":
+            yield _tabled(key, table)
+    for u in range(len(scenario.underlying)):
+        yield _tabled(*path_of(scenario, u), underlying=u)
     yield from _crowds(scenario, "oracles")
     for u in range(len(scenario.underlying)):
         yield _tabled("venue.oracle", venue.oracle, underlying=u)

@@ -123,6 +123,7 @@ class Part:
 #: Where a short name is looked for.
 HOMES = (
     "crossmargin.agents",
+    "crossmargin.model.factors",
     "crossmargin.model.liquidation",
     "crossmargin.model.margin",
     "crossmargin.model.marks",

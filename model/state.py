@@ -597,6 +597,28 @@ REFERENCE = np.dtype(
         ("frozen_until", "i8"),  # step until which the venue's oracle takes no report
         ("stale", "i8"),  # steps so far without enough fresh reports
         ("unhedged", "f8"),  # base in this step by which legs of hedged traders differ, gross
+        ("key", "u8"),  # of the random draws of its loading on the factor, by its name
+        (
+            "own_log",
+            "f8",
+        ),  # log of its own volatility over the stated one, of a loading
+    ],
+    align=True,
+)
+
+#: What moves the underlyings that load on it, all together.
+FACTOR = np.dtype(
+    [
+        ("regime", "i8"),  # 0 calm, 1 stressed; of the block to come, like `fast` and `slow`
+        ("fast", "f8"),  # log of its volatility over that of the regime: the part of hours
+        ("slow", "f8"),  # the part of days
+        ("held", "i8"),  # regime of this block
+        ("volatility", "f8"),  # in this block, per root year
+        ("draw", "f8"),  # standard normal of its diffusion in this block
+        ("jump", "f8"),  # sum of the sizes of its jumps in this block, log price
+        ("intensity", "f8"),  # jumps a year expected in this block
+        ("jump_mean", "f8"),  # log price
+        ("jump_deviation", "f8"),  # log price
     ],
     align=True,
 )
@@ -640,11 +662,13 @@ class Outside(NamedTuple):
     paths : (n_underlyings, n_points) float64, recorded log prices by step; none when simulated
     trail : (n_underlyings + 2 n_markets, window) float64, log prices of the last steps: references
         first, then mids, then index prices; step t stands at t modulo window
+    factor : (1,) FACTOR
     """
 
     references: Array
     paths: Array
     trail: Array
+    factor: Array
 
 
 # Program --------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def synthetic(scenario: Scenario) -> tuple[Scenario, list[str]]:
             continue
         prices = _first_prices(scenario) if prices is None else prices
         row = table["underlying"][number]
-        daily = underlying.path.get("daily_volume")
+        daily = (underlying.path or {}).get("daily_volume")
         row.pop("recording")
         row["price"] = float(prices[number])
         row["path"] = SYNTHETIC | ({"daily_volume": daily} if daily else {})

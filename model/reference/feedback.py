@@ -85,10 +85,17 @@ def renew_volatility(reference, change, seconds, half_life):
 
 @kernel
 def publish(state, part, step):
+    """Take the push of the venue since the last block in, and show the price that follows."""
+    u = np.int64(state.parts[part].underlying)
+    absorb(state.outside.references[u], state.params[part], state.clock[0].block_seconds)
+    return show(state, part, step)
+
+
+@kernel
+def show(state, part, step):
     """Renew price, trail and volatility of the underlying of a part from its log price."""
     u, seconds = np.int64(state.parts[part].underlying), state.clock[0].block_seconds
     reference, trail = state.outside.references[u], state.outside.trail
-    absorb(reference, state.params[part], seconds)
     total = reference.base_log + reference.shock + reference.lasting + reference.passing
     reference.price = math.exp(total)
     if not (0.0 < reference.price < np.inf):

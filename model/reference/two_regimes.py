@@ -41,9 +41,9 @@ P = slots(Parameters)
 
 
 @kernel
-def switch_probability(numbers, regime, seconds):
-    """Probability that the regime after some seconds is the other one."""
-    leave, come = 1.0 / numbers[P.calm_duration], 1.0 / numbers[P.stressed_duration]
+def switch_probability(calm, stressed, regime, seconds):
+    """Probability that the regime after some seconds is the other one, from mean durations."""
+    leave, come = 1.0 / calm, 1.0 / stressed
     rate = leave if regime == CALM else come
     return rate / (leave + come) * (1.0 - math.exp(-(leave + come) * seconds))
 
@@ -66,7 +66,8 @@ def two_regimes(state, part, step):
         draw = correlated(state, part, step, path)
         reference.base_log += (numbers[P.drift] - 0.5 * volatility**2) * seconds / YEAR
         reference.base_log += volatility * math.sqrt(seconds / YEAR) * draw
-        if chance < switch_probability(numbers, reference.regime, seconds):
+        calm, stressed = numbers[P.calm_duration], numbers[P.stressed_duration]
+        if chance < switch_probability(calm, stressed, reference.regime, seconds):
             reference.regime = STRESSED if reference.regime == CALM else CALM
     return publish(state, part, step)
 
