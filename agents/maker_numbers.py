@@ -59,7 +59,6 @@ class Parameters(Numbers):
         high=1000,
         doc="Shift of the reservation price at the inventory limit in calm volatility.",
     )
-    horizon: float = number(60.0, "s", above=0, source=_PAPER, doc="The paper's T - t.")
     calm_volatility: float = number(0.6, "per root year", above=0, high=100)
     volatility_floor: float = number(0.3, "per root year", above=0, high=100)
     outside_weight: float = number(
@@ -110,13 +109,20 @@ class Parameters(Numbers):
     refill: float = number(
         0.8, "share", low=0, high=1, doc="A quote is renewed when less of its size is left."
     )
+    patience: float = number(
+        2.0,
+        "s",
+        low=0,
+        high=3600,
+        doc="Quotes that improve arrive so much later than those that retreat.",
+    )
     take_beyond: float = number(
         0.0003,
         "fraction of the price",
         low=0,
         high=1,
         source="a taker fee of 0.017% to 0.025% for the largest clients (venues' fee tables)",
-        doc="It takes orders that the fair price has passed by more; 1 never. Else quotes slide.",
+        doc="It takes orders left behind by more, and slides behind others; 1 never takes.",
     )
 
 
@@ -172,12 +178,11 @@ def base_unit(params, sigma):
 
 
 @kernel
-def spread_and_shift(params, pressure, aversion, block_seconds):
+def spread_and_shift(params, pressure, aversion):
     """Half-spread and shift of the reservation price, both in base half-spreads."""
     clips = params[P.inventory_limit] * params[P.levels]
-    calm = params[P.calm_volatility] / math.sqrt(YEAR) / params[P.base_half_spread]
-    gamma = params[P.skew] * aversion / (clips * calm * calm * params[P.horizon])
-    variance = calm * calm * max(params[P.horizon], block_seconds)
+    variance = (params[P.calm_volatility] / math.sqrt(YEAR) / params[P.base_half_spread]) ** 2
+    gamma = params[P.skew] * aversion / (clips * variance)
     half_spread = 0.5 * optimal_spread(gamma, variance, 1.0)
     return half_spread, reservation_shift(pressure * clips, gamma, variance)
 

@@ -78,6 +78,7 @@ class Plan(NamedTuple):
     full: float  # depth, quote units
     share: float  # of the depth that capital allows
     moment: int  # of arrival
+    later: int  # of arrival, when a price improves
 
 
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
@@ -136,24 +137,34 @@ def side_units(state, row, plan, side, tick):
 
 
 @kernel
-def takes(state, part, plan, side):
-    """Tell whether the best order of the other side is so stale that a maker would take it."""
-    gap = state.params[part, P.take_beyond]
+def stands_behind(state, plan, side):
+    """How far the best order of the other side stood behind the fair price of a block ago.
+
+    Fraction of the price, negative when it did not: an order of someone who is just renewing it
+    will be gone.
+    """
+    clock, trail = state.clock[0], state.outside.trail
+    line, window = np.int64(state.ledger.markets[plan.market].underlying), trail.shape[1]
+    moved = trail[line, clock.step % window] - trail[line, max(0, clock.step - 1) % window]
     best = state.book.ladders[plan.market].best
-    if side > 0:
-        return 2.0 * best[1] < plan.fair * (1.0 - gap)
-    return 2.0 * best[0] > plan.fair * (1.0 + gap)
+    gap = 2.0 * (best[1] if side > 0 else best[0]) / plan.fair - 1.0
+    return -side * gap - max(0.0, side * moved)
 
 
 @kernel
 def best_tick(state, part, plan, side):
-    """Price of the first level of a side, ticks; it slides behind what it would not take."""
+    """Price of the first level of a side, ticks, and whether it may take.
+
+    It slides behind an order that was left behind by less than what it would cost to take.
+    """
     best = state.book.ladders[plan.market].best
     tick = 0.5 * (plan.reservation - side * plan.half_spread)
-    tick = math.floor(tick) if side > 0 else math.ceil(tick)
-    if not takes(state, part, plan, side):
-        tick = min(tick, best[1] - 1) if side > 0 else max(tick, best[0] + 1)
-    return np.int64(tick)
+    tick = np.int64(math.floor(tick) if side > 0 else math.ceil(tick))
+    behind = stands_behind(state, plan, side)
+    is_stale = behind > -plan.half_spread / plan.fair
+    if not is_stale or behind > state.params[part, P.take_beyond]:
+        return tick, True
+    return np.int64(min(tick, best[1] - 1) if side > 0 else max(tick, best[0] + 1)), False
 
 
 @kernel
@@ -161,8 +172,8 @@ def quote_side(state, part, row, plan, side):
     """Renew the levels of a side; returns messages sent."""
     params, m = state.params[part], state.ledger.markets[plan.market]
     levels, growth = int(params[P.levels]), params[P.growth]
-    flags = 0 if takes(state, part, plan, side) else POST_ONLY
-    best = best_tick(state, part, plan, side)
+    best, may_take = best_tick(state, part, plan, side)
+    flags = 0 if may_take else POST_ONLY
     units = side_units(state, row, plan, side, best)
     weight, total = 1.0, 0.0
     for _ in range(levels):
@@ -176,7 +187,7 @@ def quote_side(state, part, row, plan, side):
         lots = to_units(weight / (2.0 * tick * m.half_unit)) if tick > 0 else 0
         slack = params[P.tolerance] * (0.5 * plan.half_spread + away)
         order = (plan.market, side, tick, lots, flags)
-        want = Wanted(*order, slack, params[P.refill], plan.moment, AUTHOR_CLASS)
+        want = Wanted(*order, slack, params[P.refill], plan.moment, plan.later, AUTHOR_CLASS)
         sent += renew(state, row, place + i, want)
         weight *= growth
         away += gap
@@ -188,7 +199,7 @@ def quote_side(state, part, row, plan, side):
 def meets_own_ask(state, part, row, plan):
     """Tell whether the new bid would meet an ask of its own that still rests."""
     levels = int(state.params[part, P.levels])
-    tick = best_tick(state, part, plan, 1)
+    tick = best_tick(state, part, plan, 1)[0]
     for place in range(plan.place + levels, plan.place + 2 * levels):
         handle = state.crowd.handles[place]
         price = state.book.orders[handle & (HANDLE_SLOTS - 1)].price
@@ -214,7 +225,7 @@ def quotes_of(state, part, row, market, risk):
     params, fair = state.params[part], fair_half(state, part, market)
     pressure = inventory_pressure(state, part, row, market)
     aversion = state.crowd.traits[row, T.aversion]
-    half_spread, shift = spread_and_shift(params, pressure, aversion, state.clock[0].block_seconds)
+    half_spread, shift = spread_and_shift(params, pressure, aversion)
     unit = base_unit(params, volatility(state, part, market)) * fair
     half_spread *= 1.0 + params[P.risk_widening] * min(1.0, risk) ** 2
     return fair, fair + shift * unit, half_spread * unit, pressure
@@ -229,13 +240,13 @@ def withdraw(state, part, row, moment):
     for place in range(first, first + size):
         if is_live(state.book, handles[place], row):
             market = state.book.orders[handles[place] & (HANDLE_SLOTS - 1)].market
-            want = Wanted(int(market), 1, 0, 0, 0, 0.0, 0.0, moment, AUTHOR_CLASS)
+            want = Wanted(int(market), 1, 0, 0, 0, 0.0, 0.0, moment, moment, AUTHOR_CLASS)
             sent += renew(state, row, place, want)
     return sent
 
 
 @kernel
-def quote(state, part, row, moment, risk):
+def quote(state, part, row, moments, risk):
     """Quote every market of a maker that are open; returns messages sent."""
     full, size = full_units(state, part, row), 2 * int(state.params[part, P.levels])
     share = min(risk[1], capital_share(state, part, row, full))
@@ -247,7 +258,7 @@ def quote(state, part, row, moment, risk):
             continue
         quotes = quotes_of(state, part, row, m, risk[0])
         if quotes[0] > 0.0 and state.ledger.markets[m].halted_until <= state.clock[0].step:
-            plan = Plan(m, place, *quotes, full, share, moment)
+            plan = Plan(m, place, *quotes, full, share, *moments)
             sent += quote_market(state, part, row, plan)
         place += size
     return sent
@@ -287,11 +298,13 @@ def decide(state, part, step):
         key = state.ledger.accounts[row].key
         begin(state, part, row)
         moment = arrival(0.0, latency, clock.block_seconds)
+        patience = latency + state.params[part, P.patience]
+        moments = (moment, arrival(0.0, patience, clock.block_seconds))
         risk = risk_room(state, part, row, full_units(state, part, row))
         if stays_out(state, part, row, risk[0]):
             sent += withdraw(state, part, row, moment)
         else:
-            sent += quote(state, part, row, moment, risk)
+            sent += quote(state, part, row, moments, risk)
     return sent
 
 

@@ -37,6 +37,7 @@ class Wanted(NamedTuple):
     slack: float  # ticks that it may be off
     refill: float  # share of its lots that must be left
     moment: int  # of arrival
+    later: int  # of arrival, when the price improves
     author_class: int
 
 
@@ -113,10 +114,13 @@ def renew(state, row, place, want):
     message.side = want.side
     message.price = want.tick
     message.quantity = want.lots
-    message.arrival = want.moment
+    message.arrival = want.later
     message.flags = want.flags
     message.slot = place + 1
     if is_resting:
         message.action = REPLACE if want.lots > 0 else CANCEL
         message.order = handle
+        price = state.book.orders[handle & (SLOTS - 1)].price
+        if want.lots == 0 or (want.tick - price) * want.side <= 0:
+            message.arrival = want.moment
     return 1
