@@ -53,16 +53,19 @@ class Parameters(Numbers):
         doc="The paper's 1/k in calm volatility; it grows as volatility does.",
     )
     skew: float = number(
-        20.0,
+        60.0,
         "base half-spreads",
         low=0,
         high=1000,
-        doc="Shift of the reservation price at the inventory limit in calm volatility.",
+        source="pressure of dealers' inventory on prices lasts a day and is of the order of daily "
+        "volatility: Hendershott, Menkveld (2014), doi:10.1016/j.jfineco.2014.08.001",
+        doc="Shift of the reservation price at the inventory limit: with the rest a fifth of a day's "
+        "standard deviation.",
     )
     calm_volatility: float = number(0.6, "per root year", above=0, high=100)
     volatility_floor: float = number(0.3, "per root year", above=0, high=100)
     outside_weight: float = number(
-        0.0, "share", low=0, high=1, doc="Of the basis between mid and outside price, left out."
+        0.2, "share", low=0, high=1, doc="Of the basis between mid and outside price, left out."
     )
     basis_half_life: float = number(
         300.0, "s", above=0, high=1e6, doc="Of the mean basis on which quotes are centred."
