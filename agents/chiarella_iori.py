@@ -112,8 +112,7 @@ class Traits(Numbers):
     margin: Distribution = trait(
         {"pareto": [0.0005, 1.5, 0.2]},
         "fraction of the expected price",
-        source="distances of limit orders have a power law with exponent 1.5: Zovko, Farmer (2002), "
-        "doi:10.1088/1469-7688/2/5/308",
+        source="a power law with exponent 1.5: Zovko, Farmer (2002), doi:10.1088/1469-7688/2/5/308",
         doc="Largest profit asked for on top of the expected price.",
     )
     size: Distribution = trait(

@@ -59,8 +59,8 @@ class Parameters(Numbers):
         high=1000,
         source="pressure of dealers' inventory on prices lasts a day and is of the order of daily "
         "volatility: Hendershott, Menkveld (2014), doi:10.1016/j.jfineco.2014.08.001",
-        doc="Shift of the reservation price at the inventory limit: with the rest a fifth of a day's "
-        "standard deviation.",
+        doc="Shift of the reservation price at the inventory limit: of all defaults together a "
+        "fifth of a day's standard deviation.",
     )
     calm_volatility: float = number(0.6, "per root year", above=0, high=100)
     volatility_floor: float = number(0.3, "per root year", above=0, high=100)
@@ -81,7 +81,7 @@ class Parameters(Numbers):
         "probability",
         low=0.5,
         high=0.99999,
-        source="Basel Committee (1996), Amendment to the capital accord to incorporate market risks",
+        source="Basel Committee (1996), Amendment to the capital accord for market risks",
         doc="Of the value at risk.",
     )
     risk_horizon: float = number(
@@ -92,7 +92,7 @@ class Parameters(Numbers):
         "share of equity",
         above=0,
         high=1000,
-        source="equity in proportion to value at risk: Adrian, Shin (2014), doi:10.1093/rfs/hht068; "
+        source="equity follows value at risk: Adrian, Shin (2014), doi:10.1093/rfs/hht068; "
         "the level is a default of its own",
         doc="Value at risk of all holdings at which it withdraws from every market.",
     )

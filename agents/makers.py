@@ -45,7 +45,6 @@ from crossmargin.agents.maker_numbers import (
     volatility,
 )
 from crossmargin.agents.quoting import Wanted, renew
-from crossmargin.model.draws import ARRIVE, uniforms
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
@@ -256,9 +255,11 @@ def quote(state, part, row, moments, risk):
     for m in range(state.ledger.markets.shape[0]):
         if not acts_on(state, part, m):
             continue
-        quotes = quotes_of(state, part, row, m, risk[0])
-        if quotes[0] > 0.0 and state.ledger.markets[m].halted_until <= state.clock[0].step:
-            plan = Plan(m, place, *quotes, full, share, *moments)
+        fair, middle, half_spread, pressure = quotes_of(state, part, row, m, risk[0])
+        if fair > 0.0 and state.ledger.markets[m].halted_until <= state.clock[0].step:
+            prices = (fair, middle, half_spread)
+            size_of = (pressure, full, share)
+            plan = Plan(m, place, *prices, *size_of, moments[0], moments[1])
             sent += quote_market(state, part, row, plan)
         place += size
     return sent
@@ -289,13 +290,11 @@ def is_in_time(state, part, latency):
 def decide(state, part, step):
     """Let every maker quote or withdraw; returns messages sent."""
     first, clock = state.parts[part].first, state.clock[0]
-    block = 0 if state.parts[part].after_forced == 0 else clock.round + 1
     sent = 0
     for row in range(first, first + state.parts[part].count):
         latency = state.crowd.traits[row, T.latency]
         if not is_in_time(state, part, latency):
             continue
-        key = state.ledger.accounts[row].key
         begin(state, part, row)
         moment = arrival(0.0, latency, clock.block_seconds)
         patience = latency + state.params[part, P.patience]

@@ -8,7 +8,7 @@ intervals of whole blocks that reach three half-lives back, or to the start of t
 .. math:: \frac1\Delta \sum_k w_k \Big(\sum_u x_u r_{u,k}\Big)^2 = x^\top \Sigma x
 
 which is the quadratic form of the exponentially weighted covariance matrix :math:`\Sigma` of
-RiskMetrics, without the matrix. The value at risk of the exposures at confidence c over horizon h is
+RiskMetrics, without the matrix. Their value at risk at confidence c over horizon h is
 :math:`\Phi^{-1}(c) \sqrt{h\, x^\top \Sigma x}`.
 
 References

@@ -249,9 +249,7 @@ def measure_path(seen: Observed, days: float) -> dict[str, float]:
     path = seen.path
     scales = {f.seconds: path.every(f.seconds) for f in stylised_facts(days) if is_of_price(f)}
     return {
-        f.name: float(f.measure(scales[f.seconds]))
-        for f in stylised_facts(days)
-        if is_of_price(f)
+        f.name: float(f.measure(scales[f.seconds])) for f in stylised_facts(days) if is_of_price(f)
     }
 
 

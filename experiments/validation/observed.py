@@ -102,7 +102,11 @@ class Observed:
         )
 
 
-LAST, MEANS, SUMS = ("price", "funding", "outside"), ("spread", "basis", "depth"), ("volume", "flow")
+LAST, MEANS, SUMS = (
+    ("price", "funding", "outside"),
+    ("spread", "basis", "depth"),
+    ("volume", "flow"),
+)
 SERIES = (*LAST, *MEANS, *SUMS)
 
 
