@@ -1,6 +1,7 @@
 """Numbers of the market makers, and what follows from them: spread, inventory, capital."""
 
 import math
+from typing import Literal
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from crossmargin.model.markets import YEAR, acts_on
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.traits import Distribution, trait
 
+OUTSIDE, INDEX = range(2)
 RISK_METRICS = "RiskMetrics Technical Document (1996)"
 _PAPER = "Avellaneda, Stoikov (2008), doi:10.1080/14697680701381228"
 
@@ -64,8 +66,13 @@ class Parameters(Numbers):
     )
     calm_volatility: float = number(0.6, "per root year", above=0, high=100)
     volatility_floor: float = number(0.3, "per root year", above=0, high=100)
-    outside_weight: float = number(
-        0.2, "share", low=0, high=1, doc="Of the basis between mid and outside price, left out."
+    anchor: Literal["outside", "index"] = number(
+        "outside",
+        "price",
+        doc="What quotes follow: the price outside, or what the venue publishes.",
+    )
+    anchor_weight: float = number(
+        0.2, "share", low=0, high=1, doc="Of the basis between mid and anchor, left out."
     )
     basis_half_life: float = number(
         300.0, "s", above=0, high=1e6, doc="Of the mean basis on which quotes are centred."
@@ -150,14 +157,24 @@ def volatility(state, part, market):
 
 
 @kernel
+def anchor_line(state, part, market):
+    """Line of the trail that quotes in a market follow."""
+    if state.params[part, P.anchor] == OUTSIDE:
+        return np.int64(state.ledger.markets[market].underlying)
+    return np.int64(state.outside.references.shape[0] + state.ledger.markets.shape[0] + market)
+
+
+@kernel
 def fair_half(state, part, market):
-    """Outside price with the mean basis of a market, half ticks."""
+    """Outside price, or index, with the mean basis of a market, half ticks; 0 without a price."""
     params, m = state.params[part], state.ledger.markets[market]
-    carried = 1.0 - params[P.outside_weight]
-    basis = 0.0
+    line = anchor_line(state, part, market)
+    carried, basis = 1.0 - params[P.anchor_weight], 0.0
     if carried > 0.0:
-        basis = carried * basis_of(state, part, market, params[P.basis_half_life])
-    return 2.0 * state.outside.references[m.underlying].price * math.exp(basis) / m.tick
+        basis = carried * basis_of(state, part, market, line, params[P.basis_half_life])
+    if params[P.anchor] == OUTSIDE:
+        return 2.0 * state.outside.references[m.underlying].price * math.exp(basis) / m.tick
+    return m.index * math.exp(basis)
 
 
 @kernel

@@ -1,7 +1,7 @@
 r"""Market makers who share capital and risk between all their books, and withdraw when it is used.
 
-Avellaneda and Stoikov's quotes, free of scale, around the outside price and the mean basis of the
-market. Lengths are measured in the base half-spread :math:`b = 1/k`, a fraction of the price that
+Avellaneda and Stoikov's quotes, free of scale, around an anchor, the outside price or the index,
+and the mean basis of the market. Lengths are measured in the base half-spread :math:`b = 1/k`, a fraction of the price that
 grows with the volatility the maker sees, and inventory in clips, the mean order of a level
 (`depth / levels`), so that the paper's :math:`k` is one. The paper's risk aversion follows from
 `skew`, the number of base half-spreads by which the reservation price moves when inventory is at
@@ -34,6 +34,7 @@ from crossmargin.agents.maker_numbers import (
     Parameters,
     T,
     Traits,
+    anchor_line,
     base_unit,
     capital_share,
     fair_half,
@@ -136,14 +137,14 @@ def side_units(state, row, plan, side, tick):
 
 
 @kernel
-def stands_behind(state, plan, side):
+def stands_behind(state, part, plan, side):
     """How far the best order of the other side stood behind the fair price of a block ago.
 
     Fraction of the price, negative when it did not: an order of someone who is just renewing it
     will be gone.
     """
     clock, trail = state.clock[0], state.outside.trail
-    line, window = np.int64(state.ledger.markets[plan.market].underlying), trail.shape[1]
+    line, window = anchor_line(state, part, plan.market), trail.shape[1]
     moved = trail[line, clock.step % window] - trail[line, max(0, clock.step - 1) % window]
     best = state.book.ladders[plan.market].best
     gap = 2.0 * (best[1] if side > 0 else best[0]) / plan.fair - 1.0
@@ -159,7 +160,7 @@ def best_tick(state, part, plan, side):
     best = state.book.ladders[plan.market].best
     tick = 0.5 * (plan.reservation - side * plan.half_spread)
     tick = np.int64(math.floor(tick) if side > 0 else math.ceil(tick))
-    behind = stands_behind(state, plan, side)
+    behind = stands_behind(state, part, plan, side)
     is_stale = behind > -plan.half_spread / plan.fair
     if not is_stale or behind > state.params[part, P.take_beyond]:
         return tick, True

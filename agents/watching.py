@@ -63,8 +63,8 @@ def volatility_of(state, underlying, half_life):
 
 
 @kernel
-def basis_of(state, part, market, half_life):
-    """Mean log distance of a market's mid from the outside price.
+def basis_of(state, part, market, anchor, half_life):
+    """Mean log distance of a market's mid from another line of the trail, such as the outside.
 
     The mid of now, which forced orders may have moved since the last block, is the latest look.
     """
@@ -72,15 +72,16 @@ def basis_of(state, part, market, half_life):
     if state.book.ladders[market].mid <= 0:
         return 0.0
     m, window = state.ledger.markets[market], trail.shape[1]
+    anchor = np.int64(anchor)
     line = state.outside.references.shape[0] + market
     apart = blocks_apart(half_life, clock.block_seconds)
     kept = 0.5 ** (apart * clock.block_seconds / half_life)
     last = clock.step if state.parts[part].after_forced else max(0, clock.step - 1)
     latest = math.log(0.5 * state.book.ladders[market].mid * m.tick)
-    total, weight, weights = latest - trail[m.underlying, last % window], kept, 1.0
+    total, weight, weights = latest - trail[anchor, last % window], kept, 1.0
     for k in range(1, looks_back(last, apart, window)):
         past = (last - k * apart) % window
-        total += weight * (trail[line, past] - trail[m.underlying, past])
+        total += weight * (trail[line, past] - trail[anchor, past])
         weights += weight
         weight *= kept
     return total / weights

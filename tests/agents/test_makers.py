@@ -123,7 +123,7 @@ def twin(state, row, p, sigma):
     found = []
     for m in range(2):
         price, mid = state.outside.references["price"][0], int(state.book.ladders["mid"][m])
-        fair = 2.0 * price / TICK * math.exp((1.0 - p.outside_weight) * twin_basis(state, m, p))
+        fair = 2.0 * price / TICK * math.exp((1.0 - p.anchor_weight) * twin_basis(state, m, p))
         held = lots[m] if m == 0 else 0  # coins of the start are neutral
         pressure = held * mid * HALF_UNIT / (p.inventory_limit * full)
         unit = p.base_half_spread * seen * math.sqrt(YEAR) / p.calm_volatility * fair
@@ -171,7 +171,7 @@ def test_quotes_equal_those_of_the_twin(price, offset, lots, sigma, size, levels
     """Prices to the tick, sizes to the lot; bids lie below asks; one side beyond the limit."""
     p = Parameters(
         levels=levels,
-        outside_weight=weight,
+        anchor_weight=weight,
         health_stop=1,
         basis_half_life=QUICK,
         volatility_half_life=QUICK,
@@ -303,7 +303,7 @@ def test_what_retreats_arrives_before_what_improves():
 
 def test_a_quote_that_was_hit_is_filled_up():
     """Below the refill share the level is replaced in full; above it, it keeps its place."""
-    world = maker_world(skew=0.0, outside_weight=1.0)
+    world = maker_world(skew=0.0, anchor_weight=1.0)
     row = first_row(world.state)
     world.run(1)
     best = shown(world, row)[0]
@@ -483,7 +483,7 @@ def test_reduce_only_accounts_withdraw():
 )
 def test_it_takes_what_was_left_behind_by_more_than_it_costs(price, taken):
     """A stale ask is taken when the fair price passed it by more than 0.3%; else bids slide."""
-    world = maker_world(markets=(PERP,), take_beyond=0.003, outside_weight=1.0)
+    world = maker_world(markets=(PERP,), take_beyond=0.003, anchor_weight=1.0)
     row = first_row(world.state)
     send(world.state, row + 1, -1, price, 10)
     world.state.book.ladders["mid"] = 20_000
@@ -496,7 +496,7 @@ def test_it_takes_what_was_left_behind_by_more_than_it_costs(price, taken):
 
 def test_it_does_not_slide_behind_a_quote_that_is_being_renewed():
     """The price rose in this block: the ask that it has passed was not stale a block ago."""
-    numbers = {"outside_weight": 1.0, "base_half_spread": 1e-6}
+    numbers = {"anchor_weight": 1.0, "base_half_spread": 1e-6}
     world = maker_world(markets=(PERP,), parts=("states", "makers"), **numbers)
     state, row = world.state, first_row(world.state)
     send(state, row + 1, -1, 10_005, 10)

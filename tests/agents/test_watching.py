@@ -105,6 +105,6 @@ def test_basis_is_the_weighted_mean_of_gaps(case, after_forced):
     gaps[0] = math.log(50.0) - trail[1, last % window]
     weights = 0.5 ** (apart / half_life * np.arange(n))
     twin = (gaps * weights).sum() / weights.sum()
-    assert from_python(basis_of)(state, 0, 1, half_life) == pytest.approx(twin, abs=1e-12)
+    assert from_python(basis_of)(state, 0, 1, 1, half_life) == pytest.approx(twin, abs=1e-12)
     state.book.ladders["mid"] = 0
-    assert from_python(basis_of)(state, 0, 1, half_life) == 0.0
+    assert from_python(basis_of)(state, 0, 1, 1, half_life) == 0.0
