@@ -1,17 +1,16 @@
 r"""Market makers who share capital and risk between all their books, and withdraw when it is used.
 
 Avellaneda and Stoikov's quotes, free of scale, around an anchor, the outside price or the index,
-and the mean basis of the market. Lengths are measured in the base half-spread :math:`b = 1/k`, a fraction of the price that
-grows with the volatility the maker sees, and inventory in clips, the mean order of a level
-(`depth / levels`), so that the paper's :math:`k` is one. The paper's risk aversion follows from
-`skew`, the number of base half-spreads by which the reservation price moves when inventory is at
-its limit of :math:`n` clips, over the horizon :math:`\tau_0`:
+and the mean basis of the market. Lengths are measured in the base half-spread :math:`b = 1/k`, a
+fraction of the price that grows with the volatility the maker sees, and inventory in clips, the
+mean order of a level (`depth / levels`), so that the paper's :math:`k` is one. The paper's risk
+aversion follows from `skew`, the number of base half-spreads by which the reservation price moves
+when inventory is at its limit of :math:`n` clips, over the horizon :math:`\tau` of a second:
 
-.. math:: \gamma = \mathrm{skew} / (n (\sigma_0 / b_0)^2 \tau_0)
+.. math:: \gamma = \mathrm{skew} / (n (\sigma_0 / b_0)^2 \tau)
 
-The variance that enters is :math:`(\sigma / b)^2 \tau` with a :math:`\tau` no shorter than a block;
-since b grows with :math:`\sigma`, spread and lean are proportional to volatility. In units of money
-the risk aversion is :math:`\gamma / (b \cdot \mathrm{price} \cdot \mathrm{clip})`.
+The variance that enters is :math:`(\sigma / b)^2 \tau`; since b grows with :math:`\sigma`, spread
+and lean are proportional to volatility. In units of money the risk aversion is :math:`\gamma / (b \cdot \mathrm{price} \cdot \mathrm{clip})`.
 
 **What binds is shared.** The value at risk of all holdings (`watching.py`) stands against a share
 of equity. Quotes shrink in every market so that the limit would hold were all of one side filled;

@@ -1,6 +1,7 @@
 """A crowded market for stories about populations: longs with leverage, shorts who hold coins.
 
-Makers are given so much risk that they stay. The waterfall knows only one way to close a bankrupt account, so that a test chooses who bears it.
+Makers are given so much risk that they stay. The waterfall knows only one way to close a bankrupt
+account, so that a test chooses who bears it.
 """
 
 from typing import Any
