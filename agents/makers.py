@@ -10,7 +10,8 @@ when inventory is at its limit of :math:`n` clips, over the horizon :math:`\tau`
 .. math:: \gamma = \mathrm{skew} / (n (\sigma_0 / b_0)^2 \tau)
 
 The variance that enters is :math:`(\sigma / b)^2 \tau`; since b grows with :math:`\sigma`, spread
-and lean are proportional to volatility. In units of money the risk aversion is :math:`\gamma / (b \cdot \mathrm{price} \cdot \mathrm{clip})`.
+and lean are proportional to volatility. In units of money the risk aversion is
+:math:`\gamma / (b \cdot \mathrm{price} \cdot \mathrm{clip})`.
 
 **What binds is shared.** The value at risk of all holdings (`watching.py`) stands against a share
 of equity. Quotes shrink in every market so that the limit would hold were all of one side filled;
