@@ -110,9 +110,9 @@ class Traits(Numbers):
         doc="Time in which the mid is expected to return to the index.",
     )
     margin: Distribution = trait(
-        {"uniform": [0.0, 0.01]},
+        {"pareto": [0.0005, 1.5, 0.2]},
         "fraction of the expected price",
-        source="PAMS samples/CI2002: uniform 0 to 0.1 on price moves ten times larger",
+        source="a power law with exponent 1.5: Zovko, Farmer (2002), doi:10.1088/1469-7688/2/5/308",
         doc="Largest profit asked for on top of the expected price.",
     )
     size: Distribution = trait(

@@ -182,6 +182,7 @@ def bring(state, part, row, k, order):
     market, side, tick, lots = order
     numbers, clock, p = state.params[part], state.clock[0], state.parts[part]
     moment = draws_of(state, row, clock.step)[3]
+    moment = arrival(moment, numbers[P.latency], clock.block_seconds)
     want = Wanted(
         market,
         side,
@@ -190,7 +191,8 @@ def bring(state, part, row, k, order):
         REDUCE_ONLY if side < 0 else 0,
         numbers[P.slack] * tick,
         STALE,
-        arrival(moment, numbers[P.latency], clock.block_seconds),
+        moment,
+        moment,
         DISCRETIONARY,
     )
     return renew(state, row, p.first_slot + (row - p.first) * p.slots + k, want)

@@ -1,15 +1,24 @@
 """Numbers of the market makers, and what follows from them: spread, inventory, capital."""
 
 import math
+from typing import Literal
+
+import numpy as np
 
 from crossmargin.agents.quoting import (
-    fair_half,
     optimal_spread,
     order_margin,
     reservation_shift,
     unordered_margin,
     whole_units,
 )
+from crossmargin.agents.watching import (
+    basis_of,
+    exposure_variance,
+    held_units,
+    volatility_of,
+)
+from crossmargin.model.draws import normal
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.margin.numbers import health
@@ -17,6 +26,8 @@ from crossmargin.model.markets import YEAR, acts_on
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.traits import Distribution, trait
 
+OUTSIDE, INDEX = range(2)
+RISK_METRICS = "RiskMetrics Technical Document (1996)"
 _PAPER = "Avellaneda, Stoikov (2008), doi:10.1080/14697680701381228"
 
 
@@ -28,31 +39,72 @@ class Parameters(Numbers):
     )
     levels: int = number(3, "levels a side", low=1, high=8)
     growth: float = number(1.5, "ratio", above=0, high=10, doc="Size of a level over the last.")
-    spacing: float = number(1.0, "half-spreads", low=0, high=100, doc="Between two levels.")
+    spacing: float = number(
+        1.0, "half-spreads", low=0, high=100, doc="Between the first two levels."
+    )
+    stretch: float = number(
+        2.0, "ratio", low=1, high=10, doc="Distance between two levels over that of the last two."
+    )
     base_half_spread: float = number(
-        0.0005, "fraction of the price", above=0, high=0.5, source=_PAPER, doc="The paper's 1/k."
+        0.0001,
+        "fraction of the price",
+        above=0,
+        high=0.5,
+        source="spread in proportion to volatility: Wyart et al. (2008), "
+        "doi:10.1080/14697680701344515",
+        doc="The paper's 1/k in calm volatility; it grows as volatility does.",
     )
     skew: float = number(
-        2.0,
+        60.0,
         "base half-spreads",
         low=0,
         high=1000,
-        doc="Shift of the reservation price at the inventory limit in calm volatility.",
+        source="pressure of dealers' inventory on prices lasts a day and is of the order of daily "
+        "volatility: Hendershott, Menkveld (2014), doi:10.1016/j.jfineco.2014.08.001",
+        doc="Shift of the reservation price at the inventory limit: of all defaults together a "
+        "fifth of a day's standard deviation.",
     )
-    horizon: float = number(60.0, "s", above=0, source=_PAPER, doc="The paper's T - t.")
     calm_volatility: float = number(0.6, "per root year", above=0, high=100)
     volatility_floor: float = number(0.3, "per root year", above=0, high=100)
-    index_weight: float = number(
-        0.5, "share", low=0, high=1, doc="Of the index in the fair price; the rest is the mid."
+    anchor: Literal["outside", "index"] = number(
+        "outside",
+        "price",
+        doc="What quotes follow: the price outside, or what the venue publishes.",
+    )
+    anchor_weight: float = number(
+        0.2, "share", low=0, high=1, doc="Of the basis between mid and anchor, left out."
+    )
+    basis_half_life: float = number(
+        300.0, "s", above=0, high=1e6, doc="Of the mean basis on which quotes are centred."
+    )
+    volatility_half_life: float = number(
+        900.0, "s", above=0, high=1e6, source=RISK_METRICS, doc="Of the squared returns it sees."
     )
     inventory_limit: float = number(
         5.0, "depths", above=0, high=1000, doc="Beyond it one side is quoted."
     )
-    inventory_stop: float = number(
-        1.15, "inventory limits", low=1, high=1000, doc="Beyond it the maker withdraws."
+    confidence: float = number(
+        0.99,
+        "probability",
+        low=0.5,
+        high=0.99999,
+        source="Basel Committee (1996), Amendment to the capital accord for market risks",
+        doc="Of the value at risk.",
     )
-    volatility_stop: float = number(
-        8.0, "calm volatilities", above=0, doc="Beyond it the maker withdraws."
+    risk_horizon: float = number(
+        86400.0, "s", above=0, high=1e7, source=RISK_METRICS, doc="Of the value at risk."
+    )
+    risk_limit: float = number(
+        0.1,
+        "share of equity",
+        above=0,
+        high=1000,
+        source="equity follows value at risk: Adrian, Shin (2014), doi:10.1093/rfs/hht068; "
+        "the level is a default of its own",
+        doc="Value at risk of all holdings at which it withdraws from every market.",
+    )
+    risk_widening: float = number(
+        1.0, "spreads", low=0, high=100, doc="Added to every spread when risk is at its limit."
     )
     health_stop: float = number(
         2.0, "maintenance requirements", low=1, doc="Below this health the maker withdraws."
@@ -76,7 +128,21 @@ class Parameters(Numbers):
         doc="Mean time between two looks at its quotes, so how fast depth comes back; 0: a look a "
         "block, whatever its length.",
     )
-    post_only: bool = number(True, "yes or no", doc="Never take; slide to the best price instead.")
+    patience: float = number(
+        2.0,
+        "s",
+        low=0,
+        high=3600,
+        doc="Quotes that improve arrive so much later than those that retreat.",
+    )
+    take_beyond: float = number(
+        0.0003,
+        "fraction of the price",
+        low=0,
+        high=1,
+        source="a taker fee of 0.017% to 0.025% for the largest clients (venues' fee tables)",
+        doc="It takes orders left behind by more, and slides behind others; 1 never takes.",
+    )
 
 
 class Traits(Numbers):
@@ -94,8 +160,30 @@ T = slots(Traits)
 @kernel
 def volatility(state, part, market):
     """Relative volatility per root second, floored."""
-    seen = state.outside.references[state.ledger.markets[market].underlying].volatility
-    return max(seen, state.params[part, P.volatility_floor] / math.sqrt(YEAR))
+    params, underlying = state.params[part], state.ledger.markets[market].underlying
+    seen = volatility_of(state, np.int64(underlying), params[P.volatility_half_life])
+    return max(seen, params[P.volatility_floor] / math.sqrt(YEAR))
+
+
+@kernel
+def anchor_line(state, part, market):
+    """Line of the trail that quotes in a market follow."""
+    if state.params[part, P.anchor] == OUTSIDE:
+        return np.int64(state.ledger.markets[market].underlying)
+    return np.int64(state.outside.references.shape[0] + state.ledger.markets.shape[0] + market)
+
+
+@kernel
+def fair_half(state, part, market):
+    """Outside price, or index, with the mean basis of a market, half ticks; 0 without a price."""
+    params, m = state.params[part], state.ledger.markets[market]
+    line = anchor_line(state, part, market)
+    carried, basis = 1.0 - params[P.anchor_weight], 0.0
+    if carried > 0.0:
+        basis = carried * basis_of(state, part, market, line, params[P.basis_half_life])
+    if params[P.anchor] == OUTSIDE:
+        return 2.0 * state.outside.references[m.underlying].price * math.exp(basis) / m.tick
+    return m.index * math.exp(basis)
 
 
 @kernel
@@ -106,28 +194,24 @@ def full_units(state, part, row):
 
 
 @kernel
-def inventory_lots(state, row, market):
-    """Position less what counts as neutral, lots: nothing, or the coins held at the start."""
-    return state.ledger.lots[row, market] + state.crowd.outside_lots[row, market]
-
-
-@kernel
 def inventory_pressure(state, part, row, market):
     """Signed inventory over its limit."""
-    fair = fair_half(state, market, state.params[part, P.index_weight])
     limit = state.params[part, P.inventory_limit] * full_units(state, part, row)
-    lots = inventory_lots(state, row, market)
-    return lots * fair * state.ledger.markets[market].half_unit / limit
+    return held_units(state, row, market) / limit
 
 
 @kernel
-def spread_and_shift(params, pressure, sigma, aversion, block_seconds):
+def base_unit(params, sigma):
+    """Base half-spread in a volatility, fraction of the price."""
+    return params[P.base_half_spread] * sigma * math.sqrt(YEAR) / params[P.calm_volatility]
+
+
+@kernel
+def spread_and_shift(params, pressure, aversion):
     """Half-spread and shift of the reservation price, both in base half-spreads."""
     clips = params[P.inventory_limit] * params[P.levels]
-    base = params[P.base_half_spread]
-    calm = params[P.calm_volatility] / math.sqrt(YEAR) / base
-    gamma = params[P.skew] * aversion / (clips * calm * calm * params[P.horizon])
-    variance = (sigma / base) ** 2 * max(params[P.horizon], block_seconds)
+    variance = (params[P.calm_volatility] / math.sqrt(YEAR) / params[P.base_half_spread]) ** 2
+    gamma = params[P.skew] * aversion / (clips * variance)
     half_spread = 0.5 * optimal_spread(gamma, variance, 1.0)
     return half_spread, reservation_shift(pressure * clips, gamma, variance)
 
@@ -144,15 +228,38 @@ def is_looking(state, part, uniform):
 
 
 @kernel
+def value_at_risk(state, part, row, units):
+    """Value at risk of what an account holds, or of `units` in all its markets, quote units."""
+    params = state.params[part]
+    variance = exposure_variance(state, part, row, units, params[P.volatility_half_life])
+    return normal(params[P.confidence]) * math.sqrt(variance * params[P.risk_horizon])
+
+
+@kernel
+def risk_room(state, part, row, full):
+    """Value at risk over its limit, and the share of `full` that leaves it within the limit.
+
+    Value at risk is subadditive: were all quotes of one side filled in every market, the limit
+    would still hold.
+    """
+    equity = state.ledger.accounts[row].equity
+    limit = state.params[part, P.risk_limit] * max(1, equity)
+    held = value_at_risk(state, part, row, 0.0)
+    added = value_at_risk(state, part, row, full)
+    if held >= limit:
+        return held / limit, 0.0
+    return held / limit, min(1.0, (limit - held) / added) if added > 0.0 else 1.0
+
+
+@kernel
 def is_low(state, part, row):
     """Tell whether a maker's health is too low to add to its positions."""
     return health(state.ledger.accounts[row]) < state.params[part, P.health_stop]
 
 
 @kernel
-def capital_share(state, part, row):
-    """Share of its depth that a maker can afford on one side of all its markets at once."""
-    full = full_units(state, part, row)
+def capital_share(state, part, row, full):
+    """Share of its depth whose margin a maker can afford on one side of all its markets at once."""
     needed = 0.0
     for m in range(state.ledger.markets.shape[0]):
         if acts_on(state, part, m):
@@ -163,14 +270,3 @@ def capital_share(state, part, row):
     if needed <= 0.0:
         return 1.0
     return max(0.0, min(1.0, free / needed))
-
-
-@kernel
-def strain(state, part, row):
-    """Largest inventory over limit, and largest volatility over calm, of a maker's markets."""
-    inventory, sigma = 0.0, 0.0
-    for m in range(state.ledger.markets.shape[0]):
-        if acts_on(state, part, m):
-            inventory = max(inventory, abs(inventory_pressure(state, part, row, m)))
-            sigma = max(sigma, volatility(state, part, m))
-    return inventory, sigma * math.sqrt(YEAR) / state.params[part, P.calm_volatility]

@@ -1,23 +1,27 @@
-r"""Market makers who quote around a reservation price, and withdraw under stress.
+r"""Market makers who share capital and risk between all their books, and withdraw when it is used.
 
-Avellaneda and Stoikov's quotes, free of scale. Lengths are measured in the base half-spread
-:math:`b = 1/k`, a fraction of the price, and inventory in clips, the mean order of a level
-(`depth / levels`), so that the paper's :math:`k` is one. The paper's risk aversion follows from
-`skew`, the number of base half-spreads by which the reservation price moves when inventory is at
-its limit of :math:`n` clips, in calm volatility :math:`\sigma_0` over the horizon :math:`\tau_0`:
+Avellaneda and Stoikov's quotes, free of scale, around an anchor, the outside price or the index,
+and the mean basis of the market. Lengths are measured in the base half-spread :math:`b = 1/k`, a
+fraction of the price that grows with the volatility the maker sees, and inventory in clips, the
+mean order of a level (`depth / levels`), so that the paper's :math:`k` is one. The paper's risk
+aversion follows from `skew`, the number of base half-spreads by which the reservation price moves
+when inventory is at its limit of :math:`n` clips, over the horizon :math:`\tau` of a second:
 
-.. math:: \gamma = \mathrm{skew} / (n (\sigma_0 / b)^2 \tau_0)
+.. math:: \gamma = \mathrm{skew} / (n (\sigma_0 / b_0)^2 \tau)
 
-The variance that enters is :math:`(\sigma / b)^2 \tau` with the volatility of now and a
-:math:`\tau` no shorter than a block, so that quotes widen and lean more as volatility rises.
-In units of money the risk aversion is :math:`\gamma / (b \cdot \mathrm{price} \cdot
-\mathrm{clip})`.
+The variance that enters is :math:`(\sigma / b)^2 \tau`; since b grows with :math:`\sigma`, spread
+and lean are proportional to volatility. In units of money the risk aversion is
+:math:`\gamma / (b \cdot \mathrm{price} \cdot \mathrm{clip})`.
 
-Size shrinks with the margin that positions leave free; beyond the inventory limit one side is
-quoted; a maker whose volatility, inventory or health crosses a limit cancels everything in all
-its markets and comes back after a pause. In spot markets what a maker held at the start is neutral,
-as if it were hedged outside, and it sells no more than it has. Between rounds of liquidation only
-makers act whose latency has passed.
+**What binds is shared.** The value at risk of all holdings (`watching.py`) stands against a share
+of equity. Quotes shrink in every market so that the limit would hold were all of one side filled;
+spreads widen in every market as the limit comes near; at the limit everything in every market is
+cancelled, and the maker comes back after a pause with what reduces. So a loss or a rise of
+volatility in one market takes depth from the others. Size shrinks as well with the margin that
+positions leave free, low health withdraws too, and beyond the inventory limit of a market one side
+is quoted there. In spot markets what a maker held at the start is neutral, as if it were hedged
+outside, and it sells no more than it has. Between rounds of liquidation only makers act whose
+latency has passed.
 
 With a time of `refresh` a maker looks at its quotes as a Poisson process, so that depth which was
 taken comes back at a pace per second. Without, it looks once a block: the shorter the block, the
@@ -34,16 +38,19 @@ from crossmargin.agents.maker_numbers import (
     Parameters,
     T,
     Traits,
+    anchor_line,
+    base_unit,
     capital_share,
+    fair_half,
     full_units,
     inventory_pressure,
     is_looking,
     is_low,
+    risk_room,
     spread_and_shift,
-    strain,
     volatility,
 )
-from crossmargin.agents.quoting import Wanted, fair_half, renew
+from crossmargin.agents.quoting import Wanted, renew
 from crossmargin.model.draws import ARRIVE, uniforms
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
@@ -60,7 +67,7 @@ AUTHOR_CLASS = REFILL
 #: They act in all their markets from one account.
 CROSS_ONLY = True
 
-#: Places in memory: step from which it quotes again, inventory over limit when it withdrew, and
+#: Places in memory: step from which it quotes again, risk over its limit when it withdrew, and
 #: whether its health was too low when last looked at; whether it has begun.
 RETURN, WORST, LOW, BEGUN = range(4)
 
@@ -70,12 +77,14 @@ class Plan(NamedTuple):
 
     market: int
     place: int  # of its first handle in this market: bids by level, then asks
+    fair: float  # outside price and basis
     reservation: float
     half_spread: float
     pressure: float  # inventory over its limit, signed
     full: float  # depth, quote units
     share: float  # of the depth that capital allows
     moment: int  # of arrival
+    later: int  # of arrival, when a price improves
 
 
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
@@ -89,33 +98,30 @@ def messages_needed(numbers: Parameters, n_markets: int) -> int:
 
 
 @kernel
-def is_alarmed(state, part, row):
+def is_alarmed(state, part, row, risk):
     """Tell whether a limit is crossed now.
 
-    Inventory alarms again only when it has grown, low health only when it was well before: a
-    maker that comes back to the same trouble quotes what reduces it.
+    Risk alarms again only when it has grown, low health only when it was well before: a maker
+    that comes back to the same trouble quotes what reduces it.
     """
-    params, memory = state.params[part], state.crowd.memory[row]
-    inventory, sigma = strain(state, part, row)
-    has_grown = inventory > max(params[P.inventory_stop], memory[WORST])
-    if inventory < 1.0:
+    memory = state.crowd.memory[row]
+    has_grown = risk > max(1.0, memory[WORST])
+    if risk < 1.0:
         memory[WORST] = 0.0
     elif has_grown:
-        memory[WORST] = inventory
+        memory[WORST] = risk
     has_sunk = is_low(state, part, row) and memory[LOW] == 0.0
     memory[LOW] = 1.0 if is_low(state, part, row) else 0.0
-    if state.ledger.accounts[row].state > MARGIN_CALL:
-        return True
-    return has_grown or has_sunk or sigma > params[P.volatility_stop]
+    return has_grown or has_sunk or state.ledger.accounts[row].state > MARGIN_CALL
 
 
 @kernel
-def stays_out(state, part, row, step):
+def stays_out(state, part, row, risk):
     """Tell whether a maker is withdrawn, and withdraw it for a pause when a limit is crossed."""
-    memory = state.crowd.memory[row]
+    memory, step = state.crowd.memory[row], state.clock[0].step
     if step < memory[RETURN]:
         return True
-    if not is_alarmed(state, part, row):
+    if not is_alarmed(state, part, row, risk):
         return False
     memory[RETURN] = step + math.ceil(state.params[part, P.pause] / state.clock[0].block_seconds)
     return True
@@ -137,14 +143,34 @@ def side_units(state, row, plan, side, tick):
 
 
 @kernel
+def stands_behind(state, part, plan, side):
+    """How far the best order of the other side stood behind the fair price of a block ago.
+
+    Fraction of the price, negative when it did not: an order of someone who is just renewing it
+    will be gone.
+    """
+    clock, trail = state.clock[0], state.outside.trail
+    line, window = anchor_line(state, part, plan.market), trail.shape[1]
+    moved = trail[line, clock.step % window] - trail[line, max(0, clock.step - 1) % window]
+    best = state.book.ladders[plan.market].best
+    gap = 2.0 * (best[1] if side > 0 else best[0]) / plan.fair - 1.0
+    return -side * gap - max(0.0, side * moved)
+
+
+@kernel
 def best_tick(state, part, plan, side):
-    """Price of the first level of a side, ticks; a post-only quote slides behind the other side."""
+    """Price of the first level of a side, ticks, and whether it may take.
+
+    It slides behind an order that was left behind by less than what it would cost to take.
+    """
     best = state.book.ladders[plan.market].best
     tick = 0.5 * (plan.reservation - side * plan.half_spread)
-    tick = math.floor(tick) if side > 0 else math.ceil(tick)
-    if state.params[part, P.post_only] != 0.0:
-        tick = min(tick, best[1] - 1) if side > 0 else max(tick, best[0] + 1)
-    return np.int64(tick)
+    tick = np.int64(math.floor(tick) if side > 0 else math.ceil(tick))
+    behind = stands_behind(state, part, plan, side)
+    is_stale = behind > -plan.half_spread / plan.fair
+    if not is_stale or behind > state.params[part, P.take_beyond]:
+        return tick, True
+    return np.int64(min(tick, best[1] - 1) if side > 0 else max(tick, best[0] + 1)), False
 
 
 @kernel
@@ -152,8 +178,8 @@ def quote_side(state, part, row, plan, side):
     """Renew the levels of a side; returns messages sent."""
     params, m = state.params[part], state.ledger.markets[plan.market]
     levels, growth = int(params[P.levels]), params[P.growth]
-    flags = POST_ONLY if params[P.post_only] != 0.0 else 0
-    best = best_tick(state, part, plan, side)
+    best, may_take = best_tick(state, part, plan, side)
+    flags = 0 if may_take else POST_ONLY
     units = side_units(state, row, plan, side, best)
     weight, total = 1.0, 0.0
     for _ in range(levels):
@@ -161,15 +187,17 @@ def quote_side(state, part, row, plan, side):
         weight *= growth
     sent, weight = 0, units / total
     place = plan.place if side > 0 else plan.place + levels
+    away, gap = 0.0, 0.5 * params[P.spacing] * plan.half_spread
     for i in range(levels):
-        away = np.int64(0.5 * i * params[P.spacing] * plan.half_spread)
-        tick = best - side * away
+        tick = best - side * np.int64(away)
         lots = to_units(weight / (2.0 * tick * m.half_unit)) if tick > 0 else 0
-        slack = 0.5 * params[P.tolerance] * plan.half_spread
+        slack = params[P.tolerance] * (0.5 * plan.half_spread + away)
         order = (plan.market, side, tick, lots, flags)
-        want = Wanted(*order, slack, params[P.refill], plan.moment, AUTHOR_CLASS)
+        want = Wanted(*order, slack, params[P.refill], plan.moment, plan.later, AUTHOR_CLASS)
         sent += renew(state, row, place + i, want)
         weight *= growth
+        away += gap
+        gap *= params[P.stretch]
     return sent
 
 
@@ -177,7 +205,7 @@ def quote_side(state, part, row, plan, side):
 def meets_own_ask(state, part, row, plan):
     """Tell whether the new bid would meet an ask of its own that still rests."""
     levels = int(state.params[part, P.levels])
-    tick = best_tick(state, part, plan, 1)
+    tick = best_tick(state, part, plan, 1)[0]
     for place in range(plan.place + levels, plan.place + 2 * levels):
         handle = state.crowd.handles[place]
         price = state.book.orders[handle & (HANDLE_SLOTS - 1)].price
@@ -198,19 +226,15 @@ def quote_market(state, part, row, plan):
 
 
 @kernel
-def plan_of(state, part, row, market, place):
-    """What a maker wants in a market, if it stays in; its capital and arrival come later."""
-    fair = fair_half(state, market, state.params[part, P.index_weight])
+def quotes_of(state, part, row, market, risk):
+    """Fair price, reservation price and half-spread, half ticks, and pressure of inventory."""
+    params, fair = state.params[part], fair_half(state, part, market)
     pressure = inventory_pressure(state, part, row, market)
-    half_spread, shift = spread_and_shift(
-        state.params[part],
-        pressure,
-        volatility(state, part, market),
-        state.crowd.traits[row, T.aversion],
-        state.clock[0].block_seconds,
-    )
-    unit = state.params[part, P.base_half_spread] * fair
-    return fair + shift * unit, half_spread * unit, pressure
+    aversion = state.crowd.traits[row, T.aversion]
+    half_spread, shift = spread_and_shift(params, pressure, aversion)
+    unit = base_unit(params, volatility(state, part, market)) * fair
+    half_spread *= 1.0 + params[P.risk_widening] * min(1.0, risk) ** 2
+    return fair, fair + shift * unit, half_spread * unit, pressure
 
 
 @kernel
@@ -222,25 +246,27 @@ def withdraw(state, part, row, moment):
     for place in range(first, first + size):
         if is_live(state.book, handles[place], row):
             market = state.book.orders[handles[place] & (HANDLE_SLOTS - 1)].market
-            want = Wanted(int(market), 1, 0, 0, 0, 0.0, 0.0, moment, AUTHOR_CLASS)
+            want = Wanted(int(market), 1, 0, 0, 0, 0.0, 0.0, moment, moment, AUTHOR_CLASS)
             sent += renew(state, row, place, want)
     return sent
 
 
 @kernel
-def quote(state, part, row, moment, step):
+def quote(state, part, row, moments, risk):
     """Quote every market of a maker that are open; returns messages sent."""
-    share, full = capital_share(state, part, row), full_units(state, part, row)
-    size = 2 * int(state.params[part, P.levels])
+    full, size = full_units(state, part, row), 2 * int(state.params[part, P.levels])
+    share = min(risk[1], capital_share(state, part, row, full))
     first = state.parts[part].first_slot
     place = first + (row - state.parts[part].first) * state.parts[part].slots
     sent = 0
     for m in range(state.ledger.markets.shape[0]):
         if not acts_on(state, part, m):
             continue
-        reservation, half_spread, pressure = plan_of(state, part, row, m, place)
-        if reservation > 0.0 and state.ledger.markets[m].halted_until <= step:
-            plan = Plan(m, place, reservation, half_spread, pressure, full, share, moment)
+        fair, middle, half_spread, pressure = quotes_of(state, part, row, m, risk[0])
+        if fair > 0.0 and state.ledger.markets[m].halted_until <= state.clock[0].step:
+            prices = (fair, middle, half_spread)
+            size_of = (pressure, full, share)
+            plan = Plan(m, place, *prices, *size_of, moments[0], moments[1])
             sent += quote_market(state, part, row, plan)
         place += size
     return sent
@@ -268,23 +294,32 @@ def is_in_time(state, part, latency):
 
 
 @kernel
+def looks(state, part, row, step):
+    """Tell whether a maker looks at its quotes in this block or round."""
+    clock = state.clock[0]
+    block = 0 if state.parts[part].after_forced == 0 else clock.round + 1
+    key = state.ledger.accounts[row].key
+    return is_looking(state, part, uniforms(clock.seed, key, ARRIVE, step, block)[1])
+
+
+@kernel
 def decide(state, part, step):
     """Let every maker quote or withdraw; returns messages sent."""
     first, clock = state.parts[part].first, state.clock[0]
-    block = 0 if state.parts[part].after_forced == 0 else clock.round + 1
     sent = 0
     for row in range(first, first + state.parts[part].count):
         latency = state.crowd.traits[row, T.latency]
         if not is_in_time(state, part, latency):
             continue
-        key = state.ledger.accounts[row].key
         begin(state, part, row)
-        four = uniforms(clock.seed, key, ARRIVE, step, block)
-        moment = arrival(four[0], latency, clock.block_seconds)
-        if stays_out(state, part, row, step):
+        moment = arrival(0.0, latency, clock.block_seconds)
+        patience = latency + state.params[part, P.patience]
+        moments = (moment, arrival(0.0, patience, clock.block_seconds))
+        risk = risk_room(state, part, row, full_units(state, part, row))
+        if stays_out(state, part, row, risk[0]):
             sent += withdraw(state, part, row, moment)
-        elif is_looking(state, part, four[1]):
-            sent += quote(state, part, row, moment, step)
+        elif looks(state, part, row, step):
+            sent += quote(state, part, row, moments, risk)
     return sent
 
 

@@ -37,6 +37,7 @@ class Wanted(NamedTuple):
     slack: float  # ticks that it may be off
     refill: float  # share of its lots that must be left
     moment: int  # of arrival
+    later: int  # of arrival, when the price improves
     author_class: int
 
 
@@ -58,15 +59,6 @@ def reservation_shift(inventory, gamma, variance):
 def whole_units(ledger):
     """Quote units of one whole quote."""
     return 10.0 ** ledger.assets[0].decimals
-
-
-@kernel
-def fair_half(state, market, index_weight):
-    """Blend of index and mid, half ticks; the one that exists, or 0 with neither."""
-    index, mid = state.ledger.markets[market].index, state.book.ladders[market].mid
-    if index <= 0 or mid <= 0:
-        return float(max(index, mid, 0))
-    return index_weight * index + (1.0 - index_weight) * mid
 
 
 @kernel
@@ -122,10 +114,13 @@ def renew(state, row, place, want):
     message.side = want.side
     message.price = want.tick
     message.quantity = want.lots
-    message.arrival = want.moment
+    message.arrival = want.later
     message.flags = want.flags
     message.slot = place + 1
     if is_resting:
         message.action = REPLACE if want.lots > 0 else CANCEL
         message.order = handle
+        price = state.book.orders[handle & (SLOTS - 1)].price
+        if want.lots == 0 or (want.tick - price) * want.side <= 0:
+            message.arrival = want.moment
     return 1

@@ -12,7 +12,7 @@ from crossmargin.dashboards import page
 from crossmargin.dashboards.document import document
 from crossmargin.dashboards.figures import scorecard as figures
 from crossmargin.dashboards.figures.words import duration, plural
-from crossmargin.experiments.validation.cli import is_small, number, span
+from crossmargin.experiments.validation.cli import is_small, number, path_words, span
 from crossmargin.experiments.validation.impact import LATER, shares_left
 from crossmargin.experiments.validation.observed import EDGES
 from crossmargin.experiments.validation.scorecard import fact_titles
@@ -30,6 +30,9 @@ WORDS = {
     "of its ends; also undecided is what the record does not support.",
     "Fitted, given, predicted": "The scenario's numbers were chosen to meet the record; the "
     "scenario contains it; or nobody looked at it when the scenario was written.",
+    "Path alone": "The same measured on the price outside the venue, arbitrageurs' push on it "
+    "included. A fact that the path has by itself comes with it; what only the mid has is the "
+    "market's.",
     "Null": "The same market with one cause taken away. A fact that stays is not owed to it.",
     "n": "Runs, or metaorders, that an interval comes from.",
     "Metaorder": "A large order sent in slices. Its impact is the difference between two runs that "
@@ -119,6 +122,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, str]:
         "verdict": MARKS[row["verdict"]],
         "mean": number(row["mean"], small),
         "95% interval": span((row["low"], row["high"]), small),
+        "path alone": path_words(row, small),
         "band": span(row["band"], small),
         "n": str(row["n"]),
     }

@@ -682,7 +682,7 @@ class Outside(NamedTuple):
 
 # Program --------------------------------------------------------------------------------------
 
-N_PARAMETERS = 24
+N_PARAMETERS = 28
 
 #: One part of the program: what it acts on. `params` has its numbers.
 PART = np.dtype(

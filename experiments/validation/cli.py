@@ -4,7 +4,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,7 +110,7 @@ def _print(card: dict[str, Any], folder: Path | None, report: bool) -> None:
 
     out, plan = console(), card["plan"]
     out.print(f"{card['scenario']}: {plan['seeds']} seeds of {plan['days']:g} days")
-    head = ("fact", "scale", "mean", "95% interval", "band")
+    head = ("fact", "scale", "mean", "95% interval", "path alone", "band")
     _print_lines(out, head, [(_cells(row), row["verdict"]) for row in card["facts"]])
     for event in card["events"]:
         _print_event(out, event)
@@ -140,8 +140,15 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["scale"],
         number(row["mean"], small),
         span((row["low"], row["high"]), small),
+        path_words(row, small),
         span(row["band"], small),
     )
+
+
+def path_words(row: Mapping[str, Any], small: bool) -> str:
+    """Write the value of a fact on the outside path alone; a dash where it needs a market."""
+    path = row.get("path")
+    return number(path["mean"] if path else None, small)
 
 
 def _print_event(out: Any, event: dict[str, Any]) -> None:

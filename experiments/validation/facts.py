@@ -238,6 +238,26 @@ def stylised_facts(days: float) -> list[Fact]:
     ]
 
 
+#: Begins of the names of facts that a price alone can have.
+OF_PRICE = ("tail_index", "kurtosis", "return_acf", "abs_acf")
+
+
+def measure_path(seen: Observed, days: float) -> dict[str, float]:
+    """Value that each fact of prices has on the price outside the venue alone."""
+    if not len(seen.outside):
+        return {}
+    path = seen.path
+    scales = {f.seconds: path.every(f.seconds) for f in stylised_facts(days) if is_of_price(f)}
+    return {
+        f.name: float(f.measure(scales[f.seconds])) for f in stylised_facts(days) if is_of_price(f)
+    }
+
+
+def is_of_price(fact: Fact) -> bool:
+    """Tell whether a fact needs nothing but the price, so that a path alone can have it."""
+    return fact.name.startswith(OF_PRICE)
+
+
 def measure(seen: Observed, days: float) -> dict[str, float]:
     """Value of every fact; NaN where the record does not support one."""
     facts = stylised_facts(days)

@@ -63,12 +63,26 @@ def scale_words(seconds: float) -> str:
     return {0.0: "block", 60.0: "1 min", 3600.0: "1 h"}.get(seconds, f"{seconds:g} s")
 
 
-def fact_rows(measured: Sequence[Mapping[str, Any]], days: float) -> list[dict[str, Any]]:
-    """Rows of the stylised facts from the values of every run."""
+def path_row(paths: Sequence[Mapping[str, Any]], name: str, band: Band) -> dict[str, Any] | None:
+    """Return the same fact on the outside path alone, None where it needs a market."""
+    values = np.array([number_of(path.get(name)) for path in paths], float)
+    if not np.isfinite(values).any():
+        return None
+    mean, low, high, _ = interval(values)
+    return {"mean": mean, "low": low, "high": high, "verdict": judge(low, high, band)}
+
+
+def fact_rows(
+    measured: Sequence[Mapping[str, Any]],
+    days: float,
+    paths: Sequence[Mapping[str, Any]] = (),
+) -> list[dict[str, Any]]:
+    """Rows of the stylised facts from the values of every run, and of its outside path."""
     found = []
     for fact in stylised_facts(days):
         values = np.array([number_of(values[fact.name]) for values in measured])
         line = row(fact.name, fact.title, scale_words(fact.seconds), interval(values), fact.band)
+        line |= {"path": path_row(paths, fact.name, fact.band)}
         found.append(line | {"source": fact.source, "values": values.tolist()})
     return found
 

@@ -38,6 +38,7 @@ class Observed:
     depth : mean depth of both sides within the band of the run, base
     funding : rate last paid, per funding period of 8 hours
     profile : (n_edges,) float64, base resting between the mid and each of `EDGES`, both sides
+    outside : price outside the venue at the end of the interval, quote per base
     """
 
     seconds: float
@@ -49,6 +50,7 @@ class Observed:
     depth: Floats
     funding: Floats
     profile: Floats = field(default_factory=lambda: np.full(len(EDGES), np.nan))
+    outside: Floats = field(default_factory=lambda: np.zeros(0))
 
     @property
     def returns(self) -> Floats:
@@ -56,14 +58,24 @@ class Observed:
         return np.diff(np.log(self.price))
 
     @property
+    def series(self) -> tuple[str, ...]:
+        """Names of the arrays over time that are there; the price outside need not be."""
+        return tuple(name for name in SERIES if len(getattr(self, name)))
+
+    @property
     def days(self) -> float:
         """Length, days."""
         return len(self.price) * self.seconds / 86400.0
 
+    @property
+    def path(self) -> "Observed":
+        """Return the same with the price outside in place of the mid."""
+        return replace(self, price=self.outside)
+
     def first(self, days: float) -> "Observed":
         """Return the first days alone."""
         n = round(days * 86400.0 / self.seconds)
-        return replace(self, **{name: getattr(self, name)[:n] for name in SERIES})
+        return replace(self, **{name: getattr(self, name)[:n] for name in self.series})
 
     def every(self, seconds: float) -> "Observed":
         """Return the same at a coarser scale; what does not fill an interval is dropped.
@@ -80,17 +92,21 @@ class Observed:
                 "of it; take a block that divides a minute"
             )
         n = len(self.price) // k
-        table = {name: getattr(self, name)[: n * k].reshape(n, k) for name in SERIES}
+        table = {name: getattr(self, name)[: n * k].reshape(n, k) for name in self.series}
         return replace(
             self,
             seconds=seconds,
-            **{name: table[name][:, -1] for name in LAST},
+            **{name: table[name][:, -1] for name in LAST if name in table},
             **{name: table[name].mean(axis=1) for name in MEANS},
             **{name: table[name].sum(axis=1) for name in SUMS},
         )
 
 
-LAST, MEANS, SUMS = ("price", "funding"), ("spread", "basis", "depth"), ("volume", "flow")
+LAST, MEANS, SUMS = (
+    ("price", "funding", "outside"),
+    ("spread", "basis", "depth"),
+    ("volume", "flow"),
+)
 SERIES = (*LAST, *MEANS, *SUMS)
 
 
@@ -126,6 +142,7 @@ def observe(world: World, market: int, profile: Floats | None = None) -> Observe
         flow=np.diff(rows["signed_volume"], prepend=0) * lot,
         depth=(rows["depth_bid"] + rows["depth_ask"]) * lot,
         funding=rows["funding_rate"] * intervals_a_period(world),
+        outside=rows["reference"],
         profile=np.full(len(EDGES), np.nan) if profile is None else profile,
     )
 

@@ -13,7 +13,7 @@ from crossmargin.experiments.run import begin, simulate
 from crossmargin.experiments.schema import Scenario
 from crossmargin.experiments.store import scenario_hash, versions
 from crossmargin.experiments.validation import events, impact, judging
-from crossmargin.experiments.validation.facts import measure, stylised_facts
+from crossmargin.experiments.validation.facts import measure, measure_path, stylised_facts
 from crossmargin.experiments.validation.nulls import NULLS, Null
 from crossmargin.experiments.validation.observed import (
     Observed,
@@ -52,6 +52,7 @@ def facts_of_run(scenario: Scenario, seed: int, plan: Plan) -> dict[str, Any]:
     start = seen.first(plan.null_days)
     return {
         "facts": measure(seen, plan.days),
+        "path": measure_path(seen, plan.days),
         "start": measure(start, plan.null_days),
         "orders": orders,
         "profile": seen.profile.tolist(),
@@ -155,7 +156,9 @@ def _assembled(
 ) -> dict[str, Any]:
     """Scorecard from the results of all runs."""
     runs = [result for question, result in named if question["kind"] == "facts"]
-    rows = judging.fact_rows([run["facts"] for run in runs], plan.days)
+    rows = judging.fact_rows(
+        [run["facts"] for run in runs], plan.days, [run["path"] for run in runs]
+    )
     orders = [row for run in runs for row in run["orders"]]
     table = np.array(orders, float).reshape(-1, len(impact.COLUMNS))
     seeds = np.repeat(np.arange(len(runs)), [len(run["orders"]) for run in runs])

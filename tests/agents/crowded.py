@@ -1,6 +1,7 @@
 """A crowded market for stories about populations: longs with leverage, shorts who hold coins.
 
-The waterfall knows only one way to close a bankrupt account, so that a test chooses who bears it.
+Makers are given so much risk that they stay. The waterfall knows only one way to close a bankrupt
+account, so that a test chooses who bears it.
 """
 
 from typing import Any
@@ -20,7 +21,7 @@ def population(name: str, kind: str, count: int, **fields: Any) -> dict[str, Any
 def crowded(*populations: dict[str, Any], steps: int = 400, **fields: Any) -> dict[str, Any]:
     """Scenario with makers, arbitrageurs, noise traders and more; `fields` replace tables."""
     makers = population("makers", "makers", 4, wealth=5e6, collateral={"BTC": 0.4})
-    makers |= {"markets": [PERP, COIN], "behaviour": {"depth": 2e5}}
+    makers |= {"markets": [PERP, COIN], "behaviour": {"depth": 2e5, "risk_limit": 10.0}}
     carriers = population("arbitrageurs", "arbitrageurs", 4, wealth=5e6, collateral={"BTC": 0.4})
     carriers |= {"markets": [PERP, COIN]}
     traders = population("traders", "chiarella_iori", 60, wealth=5e4)

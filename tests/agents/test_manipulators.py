@@ -133,6 +133,7 @@ def thin_index(seed: int, push: float) -> Run:
     venue = {"oracle": {"kind": "aggregate"}, "waterfall": list(BOOK)}
     scenario = crowded(shorts, longs, own, *on_spot, venue=venue)
     makers, _, *rest = scenario["population"]  # nobody carries prices in from outside
+    makers["behaviour"] |= {"anchor": "index"}
     scenario["population"] = [makers | {"markets": [PERP]}, *rest]
     return simulate(scenario, seed=seed)
 

@@ -85,6 +85,8 @@ def test_in_a_whole_market_the_stop_closes_the_position() -> None:
     table["population"] = [
         p | {"count": few[p["name"]]} for p in table["population"] if p["name"] in few
     ]
+    makers = next(p for p in table["population"] if p["name"] == "makers")
+    makers["behaviour"] = makers["behaviour"] | {"risk_limit": 10.0}  # they stay in the fall
     table["population"].append(
         {
             "name": "careful",

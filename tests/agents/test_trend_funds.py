@@ -117,11 +117,11 @@ def test_momentum_is_the_same_part_with_other_numbers() -> None:
 # The story ------------------------------------------------------------------------------------
 
 
-def market(seed: int, herding: float, *, is_there: bool = True) -> Run:
+def market(seed: int, herding: float, *, wealth: float = 3e5, is_there: bool = True) -> Run:
     """A fall of 6% in ten minutes, with momentum traders or with as many who do nothing."""
     numbers = momentum_numbers()
     numbers["behaviour"]["herding"] = herding
-    funds = population("momentum", "trend_funds", 20, wealth=3e5, **numbers)
+    funds = population("momentum", "trend_funds", 20, wealth=wealth, **numbers)
     if not is_there:
         funds["behaviour"]["band"] = 10.0
     shock = [fall(-0.06, spread=600.0)]
@@ -142,12 +142,12 @@ def test_they_sell_what_falls_and_deepen_it() -> None:
 
 
 def test_herding_makes_them_act_alike() -> None:
-    """With more weight on what others do, their positions are more of one sign."""
+    """With more weight on what others do, small ones' positions are more of one sign."""
     alike = {}
     for herding in (0.0, 0.9):
         found = []
         for seed in range(1, 7):
-            run = market(seed, herding)
+            run = market(seed, herding, wealth=3e4)
             own = run.accounts[run.accounts["population"] == "momentum"]["position:BTC-PERP"]
             found.append(abs(own.sum()) / own.abs().sum())
         alike[herding] = float(np.mean(found))

@@ -1,12 +1,19 @@
 """What is seen of a market is what its record holds, at every scale."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.run import begin, simulate
 from crossmargin.experiments.validation import measures
-from crossmargin.experiments.validation.facts import measure, stylised_facts
+from crossmargin.experiments.validation.facts import (
+    is_of_price,
+    measure,
+    measure_path,
+    stylised_facts,
+)
 from crossmargin.experiments.validation.observed import (
     EDGES,
     Observed,
@@ -76,6 +83,17 @@ def test_every_fact_has_a_band_a_source_and_a_value(seen: Observed) -> None:
     values = measure(seen, 30.0)
     assert set(values) == {fact.name for fact in facts}
     assert all(isinstance(value, float) for value in values.values())
+
+
+def test_facts_of_price_are_measured_on_the_outside_path_alone(seen: Observed) -> None:
+    """The same numbers that the path has in the place of the mid; nothing for facts of a book."""
+    alone = measure_path(seen, 30.0)
+    assert alone.keys() == {fact.name for fact in stylised_facts(30.0) if is_of_price(fact)}
+    swapped = measure(replace(seen, price=seen.outside), 30.0)
+    np.testing.assert_equal(alone, {name: swapped[name] for name in alone})
+    assert alone["kurtosis_1m"] != measure(seen, 30.0)["kurtosis_1m"]
+    assert not {"basis", "spread_volatility_1m", "sign_memory"} & alone.keys()
+    assert measure_path(replace(seen, outside=np.zeros(0)), 30.0) == {}
 
 
 def synthetic(returns: np.ndarray, **others: np.ndarray) -> Observed:

@@ -80,6 +80,9 @@ def test_a_second_call_runs_nothing_and_says_the_same(
     assert first | {"wall_seconds": 0} == again | {"wall_seconds": 0}
     json.dumps(first, allow_nan=False)
     assert sum(first["tally"].values()) == len(first["facts"])
+    paths = {row["name"]: row.get("path") for row in first["facts"]}
+    assert np.isfinite(paths["tail_index_1m"]["mean"]) and paths["kurtosis_1h"]["verdict"]
+    assert paths["basis"] is None and paths["impact_exponent"] is None
     assert [null["name"] for null in first["nulls"]] == [
         "scenario",
         "zero_impact",
@@ -130,7 +133,8 @@ def test_the_command_writes_json_and_a_page(
     with pytest.raises(SystemExit) as stop:
         cli.main([*words, "--out", str(tmp_path / "out")])
     assert stop.value.code == 0
-    assert "Tail index" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Tail index" in printed and "path alone" in printed
     card = json.loads((tmp_path / "out" / "scorecard.json").read_text())
     page = (tmp_path / "out" / "scorecard.html").read_text()
     assert card["plan"]["seeds"] == 1
