@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crossmargin.agents.acting import market_at, n_markets_of
-from crossmargin.agents.quoting import Wanted, fair_half, renew
+from crossmargin.agents.quoting import Wanted, renew
 from crossmargin.model.draws import ARRIVE, uniforms
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units, to_units_up
@@ -172,6 +172,15 @@ def missing_now(state, part, row, quote):
 
 
 @kernel
+def fair_half(state, market, index_weight):
+    """Blend of index and mid, half ticks; the one that exists, or 0 with neither."""
+    index, mid = state.ledger.markets[market].index, state.book.ladders[market].mid
+    if index <= 0 or mid <= 0:
+        return float(max(index, mid, 0))
+    return index_weight * index + (1.0 - index_weight) * mid
+
+
+@kernel
 def wanted_lots(state, part, row, quote):
     """Lots that should rest on a side now."""
     lots = max(0, quote.size - to_units_up(missing_now(state, part, row, quote) - 0.5))
@@ -190,7 +199,7 @@ def quote_side(state, part, row, quote):
     lots = wanted_lots(state, part, row, quote) if tick > 0 else 0
     slack = 0.5 * params[P.tolerance] * quote.distance * quote.centre
     order = (quote.market, quote.side, tick, lots, POST_ONLY)
-    want = Wanted(*order, slack, 1.0 - params[P.grain], quote.moment, REFILL)
+    want = Wanted(*order, slack, 1.0 - params[P.grain], quote.moment, quote.moment, REFILL)
     sent = renew(state, row, quote.place, want)
     k = 0 if quote.side > 0 else 1
     stands = lots if sent > 0 else resting_lots(state, row, quote.place)

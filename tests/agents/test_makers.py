@@ -516,8 +516,8 @@ def test_between_rounds_only_the_quick_act(round_, acting):
     state.crowd.traits[first : first + 3, T.latency] = (0.1, 0.2, 0.9)
     state.parts["after_forced"][MAKERS] = 1
     state.clock["round"] = round_
-    world._run_part(0)
-    world._run_part(MAKERS)
+    world._run_part(0, 0)
+    world._run_part(MAKERS, 0)
     assert sorted(set(sent(world)["account"] - first)) == acting
 
 
