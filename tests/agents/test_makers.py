@@ -625,11 +625,12 @@ def test_a_round_is_its_part_of_a_block():
 
 
 def test_alarms_are_heeded_in_every_block():
-    world = maker_world(refresh=8e4)
+    world = maker_world(refresh=8e4, markets=(PERP,), risk_limit=0.1)
+    open_pair(world.state, first_row(world.state), first_row(world.state) + 1, 1_000_000)
     world.state.params[MAKERS, P.refresh] = 0.0
     world.run(1)
     assert len(shown(world)) > 0
     world.state.params[MAKERS, P.refresh] = 8e4
-    world.state.outside.references["volatility"] = 20 * CALM
+    withdraw_by_risk(world)
     world.run(1)
     assert len(shown(world)) == 0
