@@ -105,7 +105,8 @@ def black76_greeks(kind, forward, strike, years, volatility):
     density = normal_density(first)
     delta = kind * normal_below(kind * first)
     gamma = min(density / (forward * spread), _LARGEST)
-    return delta, gamma, forward * density * root, -0.5 * forward * density * volatility / root
+    theta = max(-0.5 * forward * density * volatility / root, -_LARGEST)
+    return delta, gamma, forward * density * root, theta
 
 
 @kernel
