@@ -1,4 +1,4 @@
-"""The command line: run, sweep, study, calibrate, reproduce, scenarios, validate, schema, phases.
+"""The command line: run, margin, presets, sweep, study, calibrate, reproduce, scenarios and more.
 
 Bad input ends with one or two lines on standard error and exit code 2; a traceback only with
 `--debug`. Heavy imports wait until a command needs them.
@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from crossmargin.experiments.calibration.cli import calibrate
+from crossmargin.experiments.margin import cli as margins
 from crossmargin.experiments.studies.cli import study
 from crossmargin.experiments.sweeps import cli as sweeps
 from crossmargin.experiments.validation.cli import scorecard
@@ -28,6 +29,8 @@ app = typer.Typer(
 )
 
 app.add_typer(sweeps.app, name="sweep")
+app.add_typer(margins.presets, name="presets")
+app.command()(margins.margin)
 app.command()(calibrate)
 app.command()(study)
 

@@ -29,6 +29,7 @@ SERIES = np.dtype(
         ("lot", "f8"),  # units of the underlying of one contract
         ("mark", "f8"),  # quote per unit, present value
         ("price", "f8"),  # quote per unit, where a price is known from which to imply volatility
+        ("confidence", "f8"),  # of its price feed, 0 to 1
         ("underlying", "i4"),  # row of the underlying
         ("expiry", "i4"),  # row of its expiry
         ("kind", "i4"),  # CALL 1, PUT -1

@@ -1,0 +1,296 @@
+"""Schema of a preset: the parts of a venue's margin, each a table with the source of its numbers.
+
+A table of a part stands where the venue has it. Tables by market or asset begin from `default`:
+what a row leaves out is taken from there. `live` is a partial scenario: what the venue is besides
+its margin, in the tables of a scenario.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from crossmargin.experiments.schema import Name, Table, quantity
+from crossmargin.model.margin.closing_cost import Parameters as ClosingCostNumbers
+from crossmargin.model.margin.credit import Parameters as CreditNumbers
+from crossmargin.model.margin.delta_gamma_vega import Parameters as DeltaGammaVegaNumbers
+from crossmargin.model.margin.liquidity import Parameters as LiquidityNumbers
+from crossmargin.model.margin.netting import Parameters as NettingNumbers
+from crossmargin.model.margin.size_premium import Parameters as SizePremiumNumbers
+from crossmargin.model.margin.skew_premium import Parameters as SkewPremiumNumbers
+from crossmargin.model.margin.standard_options import Parameters as StandardOptionsNumbers
+from crossmargin.model.margin.value_at_risk import Parameters as ValueAtRiskNumbers
+from crossmargin.model.margin.weighted_health import Parameters as WeightedHealthNumbers
+from crossmargin.model.margin.weights import Parameters as WeightsNumbers
+from crossmargin.model.margin.wrong_way import Parameters as WrongWayNumbers
+
+
+def spread(table: Any, rows: str) -> Any:
+    """Give each row of a table what it leaves to the default."""
+    if not isinstance(table, Mapping) or not isinstance(table.get("default"), Mapping):
+        return table
+    named = table.get(rows)
+    if not isinstance(named, Mapping):
+        return table
+    default = table["default"]
+    full = {
+        name: {**default, **row} if isinstance(row, Mapping) else row for name, row in named.items()
+    }
+    return {**table, rows: full}
+
+
+class ByMarket[Row](Table):
+    """Numbers of a part by underlying."""
+
+    default: Row | None = None
+    market: dict[Name, Row] = Field(default_factory=dict)
+    source: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread(cls, table: Any) -> Any:
+        return spread(table, "market")
+
+
+class Weights(Table):
+    """Collateral assets."""
+
+    default: WeightsNumbers | None = None
+    asset: dict[Name, WeightsNumbers] = Field(default_factory=dict)
+    owed: Literal["equity", "requirement"] = Field(
+        "equity", description="Whether a debt is negative equity or a requirement."
+    )
+    source: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread(cls, table: Any) -> Any:
+        return spread(table, "asset")
+
+
+class Bracket(Table):
+    """Rates above a notional."""
+
+    notional: float = quantity(0.0, "quote", "Above which it holds.", ge=0, le=1e15)
+    initial: float = quantity(..., "fraction", "Entry rate.", gt=0, le=1)
+    maintenance: float | None = quantity(None, "fraction", "Maintenance rate.", gt=0, le=1)
+
+
+class Rates(Table):
+    """Fractions of one market: one rate or brackets."""
+
+    initial: float | None = quantity(None, "fraction", "Entry rate.", gt=0, le=1)
+    maintenance: float | None = quantity(None, "fraction", "Maintenance rate.", gt=0, le=1)
+    maintenance_fraction: float | None = quantity(
+        None, "fraction", "Maintenance over entry requirement.", gt=0, le=1
+    )
+    tiers: tuple[Bracket, ...] = ()
+    open_interest_lower: float = quantity(0.0, "quote", "Where the entry rate rises.", ge=0)
+    open_interest_upper: float = quantity(0.0, "quote", "Where it is 1; 0 never.", ge=0)
+    charge: float = quantity(0.0, "quote", "Of each position.", ge=0)
+    least: float = quantity(0.0, "quote", "Least requirement of a position.", ge=0)
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        rows = self.brackets()
+        if any(row.maintenance is None for row in rows) and self.maintenance_fraction is None:
+            raise ValueError("needs a maintenance rate or a maintenance_fraction")
+        lower = [row.notional for row in rows]
+        if lower[0] != 0 or sorted(set(lower)) != lower:
+            raise ValueError("the first bracket begins at notional 0 and the others rise")
+        if 0 < self.open_interest_upper <= self.open_interest_lower:
+            raise ValueError("open_interest_upper is not above open_interest_lower")
+        if any(row.maintenance and row.maintenance > row.initial for row in rows):
+            raise ValueError("maintenance is above initial")
+        return self
+
+    def brackets(self) -> tuple[Bracket, ...]:
+        """Brackets, one when there is one rate."""
+        if self.initial is not None:  # a rate of a row goes before the brackets of the default
+            return (Bracket(initial=self.initial, maintenance=self.maintenance),)
+        if not self.tiers:
+            raise ValueError("needs an initial rate or tiers")
+        return self.tiers
+
+
+class Fractions(ByMarket[Rates]):
+    """Fractions of notional."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_brackets(cls, table: Any) -> Any:
+        """A row with tiers of its own does not take the single rate of the default."""
+        if not isinstance(table, Mapping) or not isinstance(table.get("market"), Mapping):
+            return table
+        none = {"initial": None, "maintenance": None}
+        rows = {
+            name: {**none, **row} if isinstance(row, Mapping) and "tiers" in row else row
+            for name, row in table["market"].items()
+        }
+        return {**table, "market": rows}
+
+    continuous: bool = Field(True, description="Entry requirements do not jump between brackets.")
+    quantum: float = quantity(0.0, "quote", "Requirements are rounded up to it.", ge=0)
+    counts_orders: bool = Field(False, description="Resting orders count by the worst case.")
+
+
+class Tail(Table):
+    """A scenario apart from the grid."""
+
+    spot: float = quantity(..., "fraction", "Change of spot, or scan ranges.", ge=-10, le=100)
+    vol: float = quantity(0.0, "moves", "Of volatility, up positive.", ge=-10, le=10)
+    damping: float = quantity(1.0, "fraction", "Of the loss that counts.", ge=0, le=1)
+    days: float = quantity(0.0, "days", "That pass.", ge=0, le=3650)
+
+
+class VolatilityShock(Table):
+    """How volatility moves."""
+
+    up: float = quantity(0.0, "fraction", "Of a move up at thirty days.", ge=0, le=10)
+    down: float = quantity(0.0, "fraction", "Of a move down at thirty days.", ge=0, le=10)
+    short_power: float = quantity(0.0, "power", "Of 30 days over days to expiry.", ge=0, le=2)
+    long_power: float = quantity(0.0, "power", "The same beyond thirty days.", ge=0, le=2)
+    least_days: float = quantity(1.0, "days", "Shorter expiries move as this one.", gt=0, le=365)
+    floor_up: float = quantity(0.0, "per root year", "Least volatility after a move up.", ge=0)
+    adds: bool = Field(False, description="Moves add to volatility, else they multiply it.")
+    source: str = ""
+
+
+class Discount(Table):
+    """What the shocked value of an expiry counts."""
+
+    positive: float = quantity(1.0, "fraction", "Of a positive value.", ge=0, le=1)
+    rate: float = quantity(0.0, "per year", "Interest rate.", ge=-1, le=1)
+    rate_multiple: float = quantity(0.0, "multiple", "Of the rate, when positive.", ge=0, le=100)
+    rate_add: float = quantity(0.0, "per year", "Added to it, when positive.", ge=0, le=10)
+    negative: float = quantity(1.0, "multiple", "Of a negative value.", ge=0, le=10)
+    source: str = ""
+
+
+class Basis(Table):
+    """Loss by a move of forwards against spot."""
+
+    shock: float = quantity(0.0, "fraction", "Move of forwards.", ge=0, lt=1)
+    a_year: float = quantity(0.0, "fraction per year", "Added for each year.", ge=0, le=1)
+    weight: float = quantity(1.0, "fraction", "Of the loss that counts.", ge=0, le=10)
+    weight_a_year: float = quantity(0.0, "fraction per year", "Added for each year.", ge=0)
+    adds: bool = Field(False, description="Adds to the worst scenario, else the larger counts.")
+    source: str = ""
+
+
+class Charges(Table):
+    """Contingencies: fractions of the index, of what is held."""
+
+    perpetual: float = quantity(0.0, "fraction", "Of every perpetual.", ge=0, le=1)
+    coin: float = quantity(0.0, "fraction", "Of coins.", ge=0, le=1)
+    option: float = quantity(0.0, "fraction", "Of shorts, net by strike.", ge=0, le=1)
+    offset: float = quantity(0.0, "fraction", "Of perpetuals that offset each other.", ge=0, le=1)
+    calendar: float = quantity(0.0, "fraction", "Of deltas offset between expiries.", ge=0, le=1)
+    option_minimum: float = quantity(0.0, "fraction", "Least, of each short.", ge=0, le=1)
+    perpetual_minimum: float = quantity(0.0, "fraction", "Least, of each perpetual.", ge=0, le=1)
+    source: str = ""
+
+
+class Peg(Table):
+    """Entry factor raised when the quote asset loses its peg."""
+
+    threshold: float = quantity(0.98, "quote", "Price of the quote asset.", gt=0, le=1)
+    factor: float = quantity(0.0, "multiple", "Added for each unit below.", ge=0, le=100)
+    source: str = ""
+
+
+class Distrust(Table):
+    """Entry charge where a price feed is not trusted."""
+
+    threshold: float = quantity(0.0, "fraction", "Confidence below which it is not.", ge=0, le=1)
+    factor: float = quantity(0.0, "fraction", "Of the index, times one less confidence.", ge=0)
+    source: str = ""
+
+
+class Unit(Table):
+    """Scenarios of one underlying."""
+
+    spots: tuple[float, ...] = Field((0.0,), description="Changes of spot, fractions.")
+    vols: tuple[float, ...] = Field((0.0,), description="Moves of volatility with each of them.")
+    tails: tuple[Tail, ...] = ()
+    scan_range: float = quantity(1.0, "multiple", "Of every change of spot.", gt=0, le=10)
+    volatility: VolatilityShock = VolatilityShock()
+    basis: Basis = Basis()
+    charges: Charges = Charges()
+    discount: Discount = Discount()
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        moves = [*self.spots, *(tail.spot for tail in self.tails)]
+        if any(not -1 < spot * self.scan_range <= 100 for spot in moves):
+            raise ValueError("a change of spot leaves no price")
+        if not moves:
+            raise ValueError("needs a scenario")
+        return self
+
+
+class Credit(Table):
+    """Credit between two underlyings."""
+
+    one: Name
+    other: Name
+    of_one: float = quantity(1.0, "base", "Deltas of the one in a spread.", gt=0)
+    of_other: float = quantity(1.0, "base", "Deltas of the other.", gt=0)
+    rate: float = quantity(..., "fraction", "Of the risk of both legs.", ge=0, le=1)
+    source: str = ""
+
+
+class Step(Table):
+    """Multiple of the least requirement."""
+
+    above: float = quantity(..., "quote", "Raw charge above which it holds.", ge=0)
+    multiple: float = quantity(..., "multiple", "Of the raw charge.", gt=0)
+
+
+class Scenarios(ByMarket[Unit]):
+    """Scenario margin."""
+
+    initial_factor: float = quantity(1.0, "multiple", "Entry requirement over risk.", gt=0, le=10)
+    maintenance_factor: float = quantity(1.0, "multiple", "Maintenance over risk.", gt=0, le=10)
+    peg: Peg = Peg()
+    distrust: Distrust = Distrust()
+    steps: tuple[Step, ...] = ()
+    credits: tuple[Credit, ...] = ()
+
+
+class Live(Table):
+    """What a venue is besides its margin: tables of a scenario."""
+
+    venue: dict[str, Any] = Field(default_factory=dict)
+    market: dict[str, Any] = Field(default_factory=dict)
+    source: str = ""
+
+
+class Preset(Table):
+    """The margin of a venue, made of parts."""
+
+    name: Name
+    title: str
+    quote: Name = Field("USDC", description="Asset in which the venue settles.")
+    also: tuple[Name, ...] = Field((), description="Other names under which cash may be written.")
+    quote_at_face: bool = Field(True, description="Cash counts at 1 whatever its price.")
+    reports: Literal["margin", "balance", "health", "health_factor"] = "margin"
+    sources: tuple[str, ...] = ()
+    not_modelled: tuple[str, ...] = ()
+    weights: Weights = Weights()
+    credit: CreditNumbers = CreditNumbers()
+    wrong_way: WrongWayNumbers | None = None
+    health: ByMarket[WeightedHealthNumbers] | None = None
+    fractions: Fractions | None = None
+    size_premium: ByMarket[SizePremiumNumbers] | None = None
+    skew_premium: ByMarket[SkewPremiumNumbers] | None = None
+    netting: ByMarket[NettingNumbers] | None = None
+    closing_cost: ByMarket[ClosingCostNumbers] | None = None
+    standard_options: ByMarket[StandardOptionsNumbers] | None = None
+    scenario: Scenarios | None = None
+    value_at_risk: ValueAtRiskNumbers | None = None
+    delta_gamma_vega: ByMarket[DeltaGammaVegaNumbers] | None = None
+    liquidity: ByMarket[LiquidityNumbers] | None = None
+    live: Live = Live()
