@@ -83,7 +83,7 @@ def _compare(portfolio: Path, names: list[str], changes: dict[str, Any], *, as_j
 
     rows = compare_margin(portfolio, names, changes)
     if as_json:
-        typer.echo(json.dumps({name: row for name, row in rows.items()}))
+        typer.echo(json.dumps(rows))
         return
     from rich.table import Table
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from crossmargin.experiments.margin.portfolio import (
     STABLE,
@@ -39,7 +40,9 @@ class Desk:
     def __init__(self, portfolio: Portfolio, preset: Preset) -> None:
         self.portfolio, self.preset = portfolio, preset
         self.notes: list[str] = []
-        self.markets = _unique([r.market for r in (*portfolio.perp, *portfolio.perp_order)])
+        self.markets = _unique(
+            [row.market for row in portfolio.perp] + [row.market for row in portfolio.perp_order]
+        )
         self.options = sorted(portfolio.option, key=_place)
         self.coins = self._coin_names()
         names = [self._underlying(market) for market in self.markets]
@@ -60,7 +63,7 @@ class Desk:
         return {self.preset.quote, *STABLE}
 
     def _underlying(self, market: str) -> str:
-        return underlying_of(market, self.portfolio.prices)
+        return underlying_of(market)
 
     def _why(self, name: str) -> str:
         where = origin_of(self.portfolio)
@@ -121,7 +124,7 @@ class Desk:
             return 1.0 if face else self.portfolio.prices.get(name, 1.0)
         return self.portfolio.price(name, self._why(name))
 
-    def _weigh(self, row: Array, name: str, facts: AssetFacts) -> None:
+    def _weigh(self, row: Any, name: str, facts: AssetFacts) -> None:
         rule = self._weight_rule(name)
         for key in ("initial", "maintenance", "owed_initial", "owed_maintenance", "size_discount"):
             row[key] = getattr(rule, key)
@@ -180,9 +183,9 @@ class Desk:
             self.notes.append(f"options on {option.underlying} without vol are priced at {known:g}")
         return known
 
-    def terms(self, factors: Array | None = None) -> Terms:
+    def terms(self, factors: ArrayLike | None = None) -> Terms:
         """Terms of all instruments when the price of each underlying is multiplied by a factor."""
-        moves = np.ones(len(self.underlyings)) if factors is None else factors
+        moves = np.ones(len(self.underlyings)) if factors is None else np.asarray(factors)
         coins, perps, series = self._coins.copy(), self._perps.copy(), self._series.copy()
         moving = coins["underlying"] >= 0
         coins["price"][moving] *= moves[coins["underlying"][moving]]
@@ -230,7 +233,7 @@ class Desk:
         held.options[:] = [row.size for row in self.options]
         return held
 
-    def numbers(self, factors: Array | None = None, holdings: Holdings | None = None) -> Array:
+    def numbers(self, factors: ArrayLike | None = None, holdings: Holdings | None = None) -> Array:
         """(n_rows, 5) float64: the five numbers of rows of holdings at moved prices."""
         rows = self.holdings() if holdings is None else holdings
         found, terms = np.zeros((len(rows.coins), 5)), self.terms(factors)

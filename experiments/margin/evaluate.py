@@ -124,7 +124,7 @@ def gross_notional(desk: Desk) -> float:
     """Positions at their prices without sign, options at the index, quote."""
     held, terms = desk.holdings(), desk.terms()
     perps = np.abs(held.perps[0]) * terms.perps["price"]
-    options = np.abs(held.options[0]) * terms.index[terms.series["underlying"]]
+    options = np.abs(held.options[0]) * terms.spot[terms.series["underlying"]]
     return float(perps.sum() + options.sum())
 
 

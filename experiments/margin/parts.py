@@ -75,8 +75,9 @@ def fill_rates(rates: Array, table: Rates, *, continuous: bool) -> None:
     rows = table.brackets()
     for t, row in enumerate(rows):
         rates[t]["lower"], rates[t]["initial"] = row.notional, row.initial
-        fraction = table.maintenance_fraction or 0.0
-        rates[t]["maintenance"] = row.maintenance or row.initial * fraction
+        rates[t]["maintenance"] = row.maintenance or row.initial * (
+            table.maintenance_fraction or 0.0
+        )
     set_credits(rates[: len(rows)], initial=continuous)
 
 
@@ -96,7 +97,8 @@ def _fraction_arrays(desk: "Desk", table: Fractions) -> tuple[Array, Array]:
             row.open_interest_upper,
             interest,
         )
-        rules[m]["fraction"] = row.maintenance_fraction or 0.0
+        has_rate = all(bracket.maintenance for bracket in row.brackets())
+        rules[m]["fraction"] = 0.0 if has_rate else row.maintenance_fraction or 0.0
         rules[m]["charge"], rules[m]["least"] = row.charge, row.least
         rules[m]["quantum"] = table.quantum
     return rates, rules

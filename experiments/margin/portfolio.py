@@ -15,7 +15,7 @@ Units are natural: USD, coins, contracts of one coin. Cash in the quote asset ne
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -148,6 +148,8 @@ class Portfolio(Table):
     def price(self, name: str, why: str) -> float:
         """Price of an underlying or asset, quote; one for stable coins without a price.
 
+        An underlying without a price has that of the first of its markets.
+
         Raises
         ------
         ParameterError
@@ -155,27 +157,28 @@ class Portfolio(Table):
         """
         found = self.prices.get(name, 1.0 if name in STABLE else None)
         if found is None:
+            same = (price for key, price in self.prices.items() if underlying_of(key) == name)
+            found = next(same, None)
+        if found is None:
             given = ", ".join(sorted(self.prices)) or "none"
             raise ParameterError(f"prices.{name}: is missing; {why}; prices given: {given}")
         return found
 
-    def underlying(self, market: str) -> str:
-        """Underlying of a market: its name less its ending, or the name that has a price."""
-        return underlying_of(market, self.prices)
 
+def underlying_of(market: str) -> str:
+    """Underlying of a market by its name.
 
-def underlying_of(market: str, known: Iterable[str]) -> str:
-    """Underlying of a market by its name: BTC of BTC-PERP, BTC/USDC, BTC-USD-PERP, BTCUSDT."""
-    known = set(known)
-    word = market.replace("/", "-").replace("_", "-")
-    parts = word.split("-")
+    Examples
+    --------
+    >>> [underlying_of(m) for m in ("BTC-PERP", "BTC/USDC", "BTC-USD-SWAP", "BTCUSDT", "BTC")]
+    ['BTC', 'BTC', 'BTC', 'BTC', 'BTC']
+    """
+    parts = market.replace("/", "-").replace("_", "-").split("-")
     while len(parts) > 1 and parts[-1].upper() in ENDINGS:
         parts.pop()
     name = "-".join(parts)
-    if name in known or len(parts) > 1:
-        return name
     for ending in ENDINGS:
-        if name.endswith(ending) and name[: -len(ending)] in known:
+        if name.endswith(ending) and len(name) > len(ending) + 1 and name not in STABLE:
             return name[: -len(ending)]
     return name
 

@@ -102,7 +102,8 @@ def change(table: dict[str, Any], path: str, value: Any) -> None:
     ParameterError
         When the path leads nowhere.
     """
-    keys, node = path.split("."), table
+    keys = path.split(".")
+    node: Any = table
     if keys[0] not in Preset.model_fields:
         raise ParameterError(f"{path}: no such key; {did_you_mean(keys[0], Preset.model_fields)}")
     for depth, key in enumerate(keys[:-1]):

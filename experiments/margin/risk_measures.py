@@ -133,7 +133,7 @@ class RiskPart:
             returns=self.returns,
             factors=self.factors,
             options=self.options,
-            work=np.zeros((2, len(terms.index))),
+            work=np.zeros((2, len(terms.spot))),
             worst=self.worst,
         )
         return charge_risk(held, terms, measure, self.multiples, numbers)

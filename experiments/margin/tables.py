@@ -58,7 +58,7 @@ class Weights(Table):
     default: WeightsNumbers | None = None
     asset: dict[Name, WeightsNumbers] = Field(default_factory=dict)
     owed: Literal["equity", "requirement"] = Field(
-        "equity", description="Whether a debt is negative equity or a requirement."
+        default="equity", description="Whether a debt is negative equity or a requirement."
     )
     source: str = ""
 
@@ -114,25 +114,37 @@ class Rates(Table):
         return self.tiers
 
 
+def _own_rates(row: Any) -> Any:
+    """Row that takes no rate of the default which would go before its own."""
+    if not isinstance(row, Mapping):
+        return row
+    none: dict[str, None] = {}
+    if "tiers" in row:
+        none |= {"initial": None, "maintenance": None}
+    if "maintenance_fraction" in row:
+        none |= {"maintenance": None}
+    return {**none, **row}
+
+
 class Fractions(ByMarket[Rates]):
     """Fractions of notional."""
 
     @model_validator(mode="before")
     @classmethod
     def _own_brackets(cls, table: Any) -> Any:
-        """A row with tiers of its own does not take the single rate of the default."""
+        """A row that says its rates in one way does not take those of the default in another."""
         if not isinstance(table, Mapping) or not isinstance(table.get("market"), Mapping):
             return table
-        none = {"initial": None, "maintenance": None}
-        rows = {
-            name: {**none, **row} if isinstance(row, Mapping) and "tiers" in row else row
-            for name, row in table["market"].items()
-        }
+        rows = {name: _own_rates(row) for name, row in table["market"].items()}
         return {**table, "market": rows}
 
-    continuous: bool = Field(True, description="Entry requirements do not jump between brackets.")
+    continuous: bool = Field(
+        default=True, description="Entry requirements do not jump between brackets."
+    )
     quantum: float = quantity(0.0, "quote", "Requirements are rounded up to it.", ge=0)
-    counts_orders: bool = Field(False, description="Resting orders count by the worst case.")
+    counts_orders: bool = Field(
+        default=False, description="Resting orders count by the worst case."
+    )
 
 
 class Tail(Table):
@@ -153,7 +165,7 @@ class VolatilityShock(Table):
     long_power: float = quantity(0.0, "power", "The same beyond thirty days.", ge=0, le=2)
     least_days: float = quantity(1.0, "days", "Shorter expiries move as this one.", gt=0, le=365)
     floor_up: float = quantity(0.0, "per root year", "Least volatility after a move up.", ge=0)
-    adds: bool = Field(False, description="Moves add to volatility, else they multiply it.")
+    adds: bool = Field(default=False, description="Moves add to volatility, else they multiply it.")
     source: str = ""
 
 
@@ -175,7 +187,9 @@ class Basis(Table):
     a_year: float = quantity(0.0, "fraction per year", "Added for each year.", ge=0, le=1)
     weight: float = quantity(1.0, "fraction", "Of the loss that counts.", ge=0, le=10)
     weight_a_year: float = quantity(0.0, "fraction per year", "Added for each year.", ge=0)
-    adds: bool = Field(False, description="Adds to the worst scenario, else the larger counts.")
+    adds: bool = Field(
+        default=False, description="Adds to the worst scenario, else the larger counts."
+    )
     source: str = ""
 
 
@@ -211,8 +225,10 @@ class Distrust(Table):
 class Unit(Table):
     """Scenarios of one underlying."""
 
-    spots: tuple[float, ...] = Field((0.0,), description="Changes of spot, fractions.")
-    vols: tuple[float, ...] = Field((0.0,), description="Moves of volatility with each of them.")
+    spots: tuple[float, ...] = Field(default=(0.0,), description="Changes of spot, fractions.")
+    vols: tuple[float, ...] = Field(
+        default=(0.0,), description="Moves of volatility with each of them."
+    )
     tails: tuple[Tail, ...] = ()
     scan_range: float = quantity(1.0, "multiple", "Of every change of spot.", gt=0, le=10)
     volatility: VolatilityShock = VolatilityShock()
@@ -275,7 +291,7 @@ class Preset(Table):
     title: str
     quote: Name = Field("USDC", description="Asset in which the venue settles.")
     also: tuple[Name, ...] = Field((), description="Other names under which cash may be written.")
-    quote_at_face: bool = Field(True, description="Cash counts at 1 whatever its price.")
+    quote_at_face: bool = Field(default=True, description="Cash counts at 1 whatever its price.")
     reports: Literal["margin", "balance", "health", "health_factor"] = "margin"
     sources: tuple[str, ...] = ()
     not_modelled: tuple[str, ...] = ()

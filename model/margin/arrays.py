@@ -1,4 +1,4 @@
-"""What risk models read and write: holdings of all accounts, terms of all instruments, five numbers.
+"""What risk models read and write: holdings of all accounts, terms of instruments, five numbers.
 
 A risk model is made of parts, one a file of this folder. Each part is a kernel over all accounts
 that adds its share to five numbers a row, in the order of instruments, one account after the other:
@@ -72,7 +72,7 @@ class Terms(NamedTuple):
     coins: Array  # (n_coins,) COIN
     perps: Array  # (n_perps,) PERPETUAL
     series: Array  # (n_series,) SERIES, by underlying, expiry and strike
-    index: Array  # (n_underlyings,) float64, quote per base
+    spot: Array  # (n_underlyings,) float64, index price, quote per base
 
 
 @kernel

@@ -68,7 +68,7 @@ def charge_greeks(holdings, terms, moves, greeks, numbers):
     for row in range(numbers.shape[0]):
         for u in range(moves.shape[0]):
             delta, gamma, vega, value = _greeks(holdings, terms, greeks, u, row)
-            move = terms.index[u] * moves[u].spot
+            move = terms.spot[u] * moves[u].spot
             risk = abs(delta) * move + abs(vega) * moves[u].volatility
             risk += 0.5 * moves[u].gamma_charge * max(-gamma, 0.0) * move * move
             add(numbers, row, value, value, value)

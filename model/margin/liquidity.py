@@ -3,7 +3,7 @@ r"""Add-on for what closing takes: the book that must be crossed, the time that 
 Closing q at a share p of the volume V takes T = q / (p V) days. What is sold each day walks a book
 with depth D within one per cent, and the rest is held in the meantime, falling evenly:
 
-.. math:: A = N \min\left(1, h + \frac{0.01}{2} \frac{N}{D \max(T, 1)} + z \sigma \sqrt{T / 3}\right)
+.. math:: A = N \min\left(1, h + 0.005 \frac{N}{D \max(T, 1)} + z \sigma \sqrt{T / 3}\right)
 
 References
 ----------

@@ -78,8 +78,8 @@ def _netted(holdings, terms, rules, deltas, row):
         if rule.coins == 1:
             long += min(_coins(holdings, terms, u, row), max(short - long, 0.0))
         counted = abs(long - short) + rule.residual * min(long, short)
-        initial += rule.initial * terms.index[u] * counted
-        kept += rule.maintenance * terms.index[u] * counted
+        initial += rule.initial * terms.spot[u] * counted
+        kept += rule.maintenance * terms.spot[u] * counted
     return initial, kept
 
 

@@ -1,4 +1,4 @@
-r"""Scenario margin: the worst of any list of shocks to spot and volatility, and what is added to it.
+r"""Scenario margin: the worst of any list of shocks to spot and volatility, and add-ons.
 
 For each underlying, with q positions, V(s) values under scenario s and V marks,
 
@@ -11,8 +11,8 @@ the loss by a shift of forwards against spot, and C are contingencies: fractions
 of shorts per strike. The entry requirement is a multiple of R, with a charge where a price feed is
 not trusted. Different underlyings do not offset one another but by the credits of `span.py`.
 
-Values under scenarios are made once a step (`scenario_grid.py`); an account costs one multiplication
-for each scenario and instrument that it holds.
+Values under scenarios are made once a step (`scenario_grid.py`); an account costs one
+multiplication for each scenario and instrument that it holds.
 
 References
 ----------
@@ -215,9 +215,9 @@ def unit_risk(holdings, terms, grid, u, row):
     if unit.calendar_charge > 0.0:
         charge += spread_charge(holdings, terms, grid, u, row)
     loss = loss + basis if unit.basis_adds == 1 else max(loss, basis)
-    grid.risk[u, 0] = loss + charge * terms.index[u]
+    grid.risk[u, 0] = loss + charge * terms.spot[u]
     grid.risk[u, 2] = place
-    return (least + short * unit.option_minimum) * terms.index[u]
+    return (least + short * unit.option_minimum) * terms.spot[u]
 
 
 @kernel
@@ -240,7 +240,7 @@ def _account_margin(holdings, terms, grid, numbers, row):
     for u in range(grid.units.shape[0]):
         if grid.units[u].distrust > 0.0:
             found = _distrust(holdings, terms, grid.units[u], u, row)
-            initial += found * terms.index[u]
+            initial += found * terms.spot[u]
     require(numbers, row, initial, kept)
     return 0
 

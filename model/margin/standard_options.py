@@ -120,7 +120,7 @@ def largest_loss(options, series, expiry, row):
 def expiry_margin(options, terms, expiry, rule, row):
     """Entry and maintenance requirement of the options of one expiry, quote."""
     initial, kept, has_short = 0.0, 0.0, False
-    series, spot = terms.series, terms.index[expiry.underlying]
+    series, spot = terms.series, terms.spot[expiry.underlying]
     for i in range(expiry.first, expiry.first + expiry.count):
         held = options[row, i]
         if held < 0:

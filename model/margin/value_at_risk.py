@@ -6,8 +6,8 @@ Historical: losses under past returns r, with the curvature of options,
 
 for deltas x in quote and half gammas g; the requirement is the k-th largest or the mean of the k
 largest. Filtered: the same on returns scaled to the volatility of today. Parametric: a multiple of
-:math:`|L^\top x|` for a factor L of the covariance, which cannot be negative. A share of correlation
-can be put to one: the requirement is the larger of both.
+:math:`|L^\top x|` for a factor L of the covariance, which cannot be negative. Correlations can be
+put towards one: the requirement is the larger of both.
 
 References
 ----------
