@@ -114,9 +114,7 @@ def short_options_twin(held: Holdings, terms: Terms, expiries: Array, rule: Arra
             short = np.maximum(-q, 0)
             both = np.array([short @ asked[own], short @ kept[own]])
             if rule["max_loss"] and short.any():
-                paid = [
-                    q @ np.maximum(s["kind"][own] * (p - k), 0) for p in (0.0, *k[q != 0])
-                ]
+                paid = [q @ np.maximum(s["kind"][own] * (p - k), 0) for p in (0.0, *k[q != 0])]
                 naked = max(-q[s["kind"][own] > 0].sum(), 0) * s["forward"][e["first"]]
                 both = np.minimum(both, max(-min(paid), 0) + naked * rule["uncovered"])
             out[row, 3:] += both

@@ -1,4 +1,4 @@
-"""Accounts drawn at random for the parts of risk models, and what the parts need, in plain sight."""
+"""Accounts drawn at random for the parts of risk models, and what those parts need."""
 
 from typing import Any
 
