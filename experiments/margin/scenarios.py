@@ -12,6 +12,8 @@ from crossmargin.model.margin.scenario_grid import (
     BASIS,
     SHOCK,
     VOLATILITY,
+    columns_of,
+    in_columns,
     series_deltas,
     value_scenarios,
 )
@@ -109,20 +111,21 @@ class ScenarioPart:
     def grid(self, terms: Terms) -> Grid:
         """Values of all series under all scenarios at some prices."""
         n = self.shocks.shape[1]
-        values, deltas = np.zeros((len(terms.series), n + 2)), np.zeros(len(terms.series))
+        values = np.zeros((len(terms.series), columns_of(n)))
+        deltas = np.zeros(len(terms.series))
         value_scenarios(terms.series, self.shocks, self.rules, self.basis, values)
         series_deltas(terms.series, deltas)
         return Grid(
             units=self.charges,
             expiries=self.expiries,
             values=values,
-            moves=np.ascontiguousarray(self.shocks["spot"]),
-            damping=self.damping,
+            moves=in_columns(self.shocks["spot"]),
+            damping=in_columns(self.damping),
             deltas=deltas,
             steps=np.array([[s.above, s.multiple] for s in self.table.steps]).reshape(-1, 2),
             credits=self._credits(),
-            work=np.zeros((2, n + 2)),
-            risk=np.zeros((len(self.units), 3)),
+            work=np.zeros((2, columns_of(n))),
+            risk=np.zeros((len(self.units), 2)),
         )
 
     def __call__(self, terms: Terms, held: Holdings, numbers: Array) -> None:
@@ -136,6 +139,8 @@ class ScenarioPart:
         scenario_gains(held, terms, grid, 0, gains)
         found = []
         for u, name in enumerate(self.desk.underlyings):
+            losses = -gains[u] * self.damping[u]
+            worst = int(losses.argmax()) if losses.max() > 0 else -1
             for s, (spot, vol, damping, days) in enumerate(self.rows[u]):
                 found.append(
                     {
@@ -146,7 +151,7 @@ class ScenarioPart:
                         "days": days,
                         "pnl": float(gains[u, s]),
                         "counted": float(gains[u, s] * damping),
-                        "binding": bool(grid.risk[u, 2] == s),
+                        "binding": s == worst,
                     }
                 )
         return found

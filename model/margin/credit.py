@@ -48,13 +48,12 @@ def gain_of(holdings, perp, row, m):
 def credit_profit(holdings, terms, credit, numbers):
     """Add the unrealised profit of every account; `credit` is (n_perps,) CREDIT."""
     for row in range(numbers.shape[0]):
+        equity, initial, maintenance = 0.0, 0.0, 0.0
         for m in range(terms.perps.shape[0]):
-            if holdings.perps[row, m] == 0 and holdings.cost[row, m] == 0.0:
-                continue
             gain = gain_of(holdings, terms.perps[m], row, m)
-            if gain < 0.0:
-                add(numbers, row, gain, gain, gain)
-                continue
-            initial = min(gain * credit[m].initial, credit[m].cap)
-            add(numbers, row, gain, initial, gain * credit[m].maintenance)
+            lost, gained = min(gain, 0.0), max(gain, 0.0)
+            equity += gain
+            initial += lost + min(gained * credit[m].initial, credit[m].cap)
+            maintenance += lost + gained * credit[m].maintenance
+        add(numbers, row, equity, initial, maintenance)
     return 0

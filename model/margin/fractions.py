@@ -82,17 +82,15 @@ def bracket_of(rates, notional):
 
 
 @kernel
-def entry_margin(rates, rule, notional):
-    """Entry requirement of a notional, quote."""
-    r = rates[bracket_of(rates, notional)]
+def entry_margin(r, rule, notional):
+    """Entry requirement of a notional in its bracket, quote."""
     asked = max(notional * r.initial - r.initial_credit, notional * rule.floor)
     return max(up(asked, rule.quantum), rule.least) + rule.charge
 
 
 @kernel
-def maintenance_margin(rates, rule, notional):
-    """Maintenance requirement of a notional, quote."""
-    r = rates[bracket_of(rates, notional)]
+def maintenance_margin(r, rule, notional):
+    """Maintenance requirement of a notional in its bracket, quote."""
     if rule.fraction > 0.0:
         base = up(notional * r.initial - r.initial_credit, rule.quantum)
         kept = up(base * rule.fraction, rule.quantum)
@@ -120,12 +118,16 @@ def charge_fractions(holdings, terms, rates, rules, numbers):
     rules : (n_perps,) FRACTION
     """
     for row in range(numbers.shape[0]):
+        initial, kept = 0.0, 0.0
         for m in range(rules.shape[0]):
             held, worst = worst_size(holdings, row, m)
-            if worst == 0:
-                continue
             unit = terms.perps[m].lot * terms.perps[m].price
-            initial = entry_margin(rates[m], rules[m], worst * unit)
-            kept = maintenance_margin(rates[m], rules[m], held * unit) if held != 0 else 0.0
-            require(numbers, row, initial, kept)
+            place = bracket_of(rates[m], worst * unit)
+            if worst != 0:
+                initial += entry_margin(rates[m, place], rules[m], worst * unit)
+            if held != worst:
+                place = bracket_of(rates[m], held * unit)
+            if held != 0:
+                kept += maintenance_margin(rates[m, place], rules[m], held * unit)
+        require(numbers, row, initial, kept)
     return 0

@@ -26,6 +26,7 @@ import numpy as np
 
 from crossmargin.model.kernel import kernel
 from crossmargin.model.margin.arrays import add, require
+from crossmargin.model.margin.scenario_grid import FIRST
 from crossmargin.model.margin.span import give_credits, spread_charge
 from crossmargin.model.state import Array
 
@@ -50,18 +51,21 @@ UNIT = np.dtype(
 
 
 class Grid(NamedTuple):
-    """Scenarios, made once a step, and the working place of one account."""
+    """Scenarios, made once a step, and the working place of one account.
+
+    Columns are the basis up and down, the scenarios, and nothing up to `columns_of` them.
+    """
 
     units: Array  # (n_underlyings,) UNIT
     expiries: Array  # (n_expiries,) EXPIRY
-    values: Array  # (n_series, n_scenarios + 2) float64, quote per base; last two: basis up, down
-    moves: Array  # (n_underlyings, n_scenarios) float64, relative change of spot
-    damping: Array  # (n_underlyings, n_scenarios) float64, fraction of a loss that counts
+    values: Array  # (n_series, n_columns) float64, quote per base
+    moves: Array  # (n_underlyings, n_columns) float64, relative change of spot
+    damping: Array  # (n_underlyings, n_columns) float64, fraction of a loss that counts
     deltas: Array  # (n_series,) float64, per base unit, now
     steps: Array  # (n_steps, 2) float64, raw least charge from which a multiple holds, multiple
     credits: Array  # (n_credits,) CREDIT between underlyings
-    work: Array  # (2, n_scenarios + 2) float64
-    risk: Array  # (n_underlyings, 3) float64: risk, delta, the row that binds
+    work: Array  # (2, n_columns) float64
+    risk: Array  # (n_underlyings, 2) float64: risk, delta
 
 
 @kernel
@@ -78,66 +82,73 @@ def _linear(holdings, terms, u, row):
 
 
 @kernel
-def _value_expiry(options, terms, grid, expiry, row):
-    """Values of the options of an expiry under all scenarios; their mark, and whether any."""
-    values = grid.work[1]
-    mark, any_held = 0.0, False
+def _first_held(options, expiry, row):
+    """First series of an expiry that an account holds, -1 none."""
     for i in range(expiry.first, expiry.first + expiry.count):
+        if options[row, i] != 0:
+            return i
+    return -1
+
+
+@kernel
+def _value_expiry(options, terms, grid, place, row):
+    """Values of an expiry under all scenarios into the working place; mark, naked, short base.
+
+    `place` is the first series held and the first of the next expiry. Calls and puts of one strike
+    net against each other before a short is naked.
+    """
+    values, first = grid.work[1], place[0]
+    mark, naked, short, net, strike = 0.0, 0.0, 0.0, 0.0, -1.0
+    for i in range(first, place[1]):
         if options[row, i] == 0:
             continue
-        held = options[row, i] * terms.series[i].lot
-        shocked = grid.values[i]
-        if any_held:
-            for s in range(values.shape[0]):
-                values[s] += held * shocked[s]
-        else:
+        series = terms.series[i]
+        held, shocked = options[row, i] * series.lot, grid.values[i]
+        if i == first:
             for s in range(values.shape[0]):
                 values[s] = held * shocked[s]
-        mark += held * terms.series[i].mark
-        any_held = True
-    return mark, any_held
+        else:
+            for s in range(values.shape[0]):
+                values[s] += held * shocked[s]
+        mark += held * series.mark
+        short -= held if held < 0.0 else 0.0
+        if series.strike != strike:
+            naked -= net if net < 0.0 else 0.0
+            net, strike = 0.0, series.strike
+        net += held
+    return mark, naked - (net if net < 0.0 else 0.0), short
 
 
 @kernel
 def _add_expiry(options, terms, grid, e, row):
-    """Add the gain of an expiry under all scenarios; returns its loss by basis, not negative."""
+    """Add the gain of an expiry under all scenarios; mark, naked, short base, loss by basis."""
     expiry = grid.expiries[e]
-    mark, any_held = _value_expiry(options, terms, grid, expiry, row)
-    if not any_held:
-        return 0.0
+    first = _first_held(options, expiry, row)
+    if first < 0:
+        return 0.0, 0.0, 0.0, 0.0
+    place = first, expiry.first + expiry.count
+    mark, naked, short = _value_expiry(options, terms, grid, place, row)
     total, values = grid.work[0], grid.work[1]
-    n = grid.moves.shape[1]
+    basis = max(mark - values[0], mark - values[1], 0.0) * expiry.basis_weight
     above, below = expiry.when_positive, expiry.when_negative
-    for s in range(n):
+    for s in range(values.shape[0]):
         value = values[s]
         total[s] += value * (above if value > 0.0 else below) - mark
-    return max(mark - values[n], mark - values[n + 1], 0.0) * expiry.basis_weight
+    return mark, naked, short, basis
 
 
 @kernel
-def _worst(grid, u):
-    """Largest damped loss of an underlying, not negative, and the scenario in which it is."""
-    total, damping = grid.work[0], grid.damping[u]
-    loss, place = 0.0, -1
-    for s in range(damping.shape[0]):
-        found = -total[s] * damping[s]
-        if found > loss:
-            loss, place = found, s
-    return loss, place
-
-
-@kernel
-def naked_shorts(options, series, expiry, row):
-    """Shorts of an expiry, base: calls and puts of one strike net against each other."""
-    naked, net, strike = 0.0, 0.0, -1.0
-    for i in range(expiry.first, expiry.first + expiry.count):
-        if options[row, i] == 0:
-            continue
-        if series[i].strike != strike:
-            naked += max(-net, 0.0)
-            net, strike = 0.0, series[i].strike
-        net += options[row, i] * series[i].lot
-    return naked + max(-net, 0.0)
+def _worst(total, damping):
+    """Largest damped loss, not negative; columns come in multiples of four."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    for s in range(0, damping.shape[0], 4):
+        one, two = -total[s] * damping[s], -total[s + 1] * damping[s + 1]
+        three, four = -total[s + 2] * damping[s + 2], -total[s + 3] * damping[s + 3]
+        a = one if one > a else a
+        b = two if two > b else b
+        c = three if three > c else c
+        d = four if four > d else d
+    return max(max(a, b), max(c, d))
 
 
 @kernel
@@ -186,57 +197,59 @@ def _least_charge(steps, raw):
 
 
 @kernel
-def _short_lots(options, series, expiry, row):
-    """Shorts of an expiry, base, nothing netted."""
-    short = 0.0
-    for i in range(expiry.first, expiry.first + expiry.count):
-        if options[row, i] < 0:
-            short -= options[row, i] * series[i].lot
-    return short
-
-
-@kernel
 def unit_risk(holdings, terms, grid, u, row):
-    """Risk of one underlying into `grid.risk[u]`, quote; returns its least requirement."""
+    """Risk of one underlying into `grid.risk[u]`, quote; its least requirement, value of options.
+
+    The working place is left with the gain under every scenario.
+    """
     unit, total = grid.units[u], grid.work[0]
     linear = _linear(holdings, terms, u, row)
-    for s in range(grid.moves.shape[1]):
+    for s in range(total.shape[0]):
         total[s] = linear * grid.moves[u, s]
-    basis, naked, short = 0.0, 0.0, 0.0
+    value, naked, short, basis = 0.0, 0.0, 0.0, 0.0
     for e in range(grid.expiries.shape[0]):
-        expiry = grid.expiries[e]
-        if expiry.underlying == u:
-            basis += _add_expiry(holdings.options, terms, grid, e, row)
-            naked += naked_shorts(holdings.options, terms.series, expiry, row)
-            short += _short_lots(holdings.options, terms.series, expiry, row)
-    loss, place = _worst(grid, u)
+        if grid.expiries[e].underlying == u:
+            found = _add_expiry(holdings.options, terms, grid, e, row)
+            value += found[0]
+            naked += found[1]
+            short += found[2]
+            basis += found[3]
+    loss = _worst(total, grid.damping[u])
     charge, least = _linear_charges(holdings, terms, unit, u, row)
     charge += naked * unit.option_charge
     if unit.calendar_charge > 0.0:
         charge += spread_charge(holdings, terms, grid, u, row)
     loss = loss + basis if unit.basis_adds == 1 else max(loss, basis)
     grid.risk[u, 0] = loss + charge * terms.spot[u]
-    grid.risk[u, 2] = place
-    return (least + short * unit.option_minimum) * terms.spot[u]
+    return (least + short * unit.option_minimum) * terms.spot[u], value
+
+
+@kernel
+def _requirements(grid, least):
+    """Entry and maintenance requirement from the risks of an account, quote."""
+    initial, kept = 0.0, 0.0
+    for u in range(grid.units.shape[0]):
+        initial += grid.risk[u, 0] * grid.units[u].initial_factor
+        kept += grid.risk[u, 0] * grid.units[u].maintenance_factor
+    if least > 0.0:
+        factor = grid.units[0].initial_factor / grid.units[0].maintenance_factor
+        least = _least_charge(grid.steps, least)
+        return max(initial, least * factor), max(kept, least)
+    return initial, kept
 
 
 @kernel
 def _account_margin(holdings, terms, grid, numbers, row):
-    """Requirements of one account."""
-    least = 0.0
+    """Options at their marks and requirements of one account."""
+    value, least = 0.0, 0.0
     for u in range(grid.units.shape[0]):
-        least += unit_risk(holdings, terms, grid, u, row)
+        found = unit_risk(holdings, terms, grid, u, row)
+        least += found[0]
+        value += found[1]
+    add(numbers, row, value, value, value)
     if grid.credits.shape[0] > 0:
         give_credits(holdings, terms, grid, row)
-    initial, kept = 0.0, 0.0
-    for u in range(grid.units.shape[0]):
-        unit = grid.units[u]
-        initial += grid.risk[u, 0] * unit.initial_factor
-        kept += grid.risk[u, 0] * unit.maintenance_factor
-    if least > 0.0:
-        factor = grid.units[0].initial_factor / grid.units[0].maintenance_factor
-        least = _least_charge(grid.steps, least)
-        initial, kept = max(initial, least * factor), max(kept, least)
+    initial, kept = _requirements(grid, least)
     for u in range(grid.units.shape[0]):
         if grid.units[u].distrust > 0.0:
             found = _distrust(holdings, terms, grid.units[u], u, row)
@@ -249,11 +262,6 @@ def _account_margin(holdings, terms, grid, numbers, row):
 def charge_scenarios(holdings, terms, grid, numbers):
     """Add options at their marks and the requirements of every account."""
     for row in range(numbers.shape[0]):
-        value = 0.0
-        for i in range(terms.series.shape[0]):
-            if holdings.options[row, i] != 0:
-                value += holdings.options[row, i] * terms.series[i].lot * terms.series[i].mark
-        add(numbers, row, value, value, value)
         _account_margin(holdings, terms, grid, numbers, row)
     return 0
 
@@ -263,6 +271,6 @@ def scenario_gains(holdings, terms, grid, row, gains):
     """Gain of one account under every scenario and underlying, (n_underlyings, n_scenarios)."""
     for u in range(grid.units.shape[0]):
         unit_risk(holdings, terms, grid, u, row)
-        for s in range(grid.moves.shape[1]):
-            gains[u, s] = grid.work[0, s]
+        for s in range(gains.shape[1]):
+            gains[u, s] = grid.work[0, FIRST + s]
     return 0

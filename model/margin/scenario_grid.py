@@ -14,7 +14,13 @@ import math
 import numpy as np
 
 from crossmargin.model.kernel import kernel
+from crossmargin.model.state import Array
 from crossmargin.model.options.black76 import DAY, YEAR, black76, black76_greeks
+
+#: Column of the first scenario; those before it are the basis up and down.
+FIRST = 2
+#: Columns come in multiples of this, so that loops over them are whole vectors.
+_WIDTH = 16
 
 #: How volatility moves in one underlying.
 VOLATILITY = np.dtype(
@@ -50,6 +56,18 @@ BASIS = np.dtype(
 )
 
 
+def columns_of(n_scenarios: int) -> int:
+    """Columns that a grid of some scenarios has."""
+    return -(-(FIRST + n_scenarios) // _WIDTH) * _WIDTH
+
+
+def in_columns(table: Array) -> Array:
+    """(n, n_scenarios) numbers in the columns of a grid, zero where there is no scenario."""
+    found = np.zeros((len(table), columns_of(table.shape[1])))
+    found[:, FIRST : FIRST + table.shape[1]] = table
+    return found
+
+
 @kernel
 def shocked_volatility(rule, s, moves):
     """Volatility of a series after some moves."""
@@ -80,8 +98,8 @@ def value_scenarios(series, shocks, rules, basis, values):
     shocks : (n_underlyings, n_scenarios) SHOCK
     rules : (n_underlyings,) VOLATILITY
     basis : (n_underlyings,) BASIS
-    values : (n_series, n_scenarios + 2) float64
-        Written, quote per base.
+    values : (n_series, n_columns) float64
+        Written, quote per base: basis up and down, then the scenarios.
     """
     n = shocks.shape[1]
     for i in range(series.shape[0]):
@@ -89,10 +107,10 @@ def value_scenarios(series, shocks, rules, basis, values):
         for k in range(n):
             shock = shocks[s.underlying, k]
             volatility = shocked_volatility(rules[s.underlying], s, shock.volatility)
-            values[i, k] = _value(s, shock.spot, volatility, shock.days)
+            values[i, FIRST + k] = _value(s, shock.spot, volatility, shock.days)
         move = basis[s.underlying].shock + basis[s.underlying].a_year * s.seconds / YEAR
-        values[i, n] = _value(s, move, s.volatility, 0.0)
-        values[i, n + 1] = _value(s, -move, s.volatility, 0.0)
+        values[i, 0] = _value(s, move, s.volatility, 0.0)
+        values[i, 1] = _value(s, -move, s.volatility, 0.0)
     return 0
 
 

@@ -6,7 +6,9 @@ import numpy as np
 
 from crossmargin.model.margin.arrays import Holdings, Terms
 from crossmargin.model.margin.scenario import Grid
+from crossmargin.model.margin.scenario_grid import FIRST
 from crossmargin.model.state import Array
+from tests.reference.margin_rows import SCENARIOS
 
 
 def _zeros(held: Holdings) -> Array:
@@ -124,21 +126,22 @@ def short_options_twin(held: Holdings, terms: Terms, expiries: Array, rule: Arra
 def gains_twin(held: Holdings, terms: Terms, grid: Grid) -> tuple[Array, Array]:
     """(n_accounts, n_underlyings, n_scenarios) gains, and losses by basis of each underlying."""
     n, u = len(held.coins), len(terms.spot)
-    gains, basis = np.zeros((n, u, grid.moves.shape[1])), np.zeros((n, u))
+    columns = slice(FIRST, FIRST + len(SCENARIOS))
+    gains, basis = np.zeros((n, u, len(SCENARIOS))), np.zeros((n, u))
     for k in range(u):
         coins, perps = terms.coins["underlying"] == k, terms.perps["underlying"] == k
         value = held.coins[:, coins] @ (terms.coins["lot"] * terms.coins["price"])[coins]
         value += held.perps[:, perps] @ (terms.perps["lot"] * terms.perps["price"])[perps]
-        gains[:, k] = value[:, None] * grid.moves[k]
+        gains[:, k] = value[:, None] * grid.moves[k, columns]
     for e in grid.expiries:
         own, k = slice(e["first"], e["first"] + e["count"]), e["underlying"]
         q = held.options[:, own] * terms.series["lot"][own]
         values, mark = q @ grid.values[own], q @ terms.series["mark"][own]
-        shocked = values[:, :-2]
+        shocked = values[:, columns]
         counted = np.where(shocked > 0, e["when_positive"], e["when_negative"]) * shocked
         any_held = (held.options[:, own] != 0).any(axis=1)
         gains[:, k] += np.where(any_held[:, None], counted - mark[:, None], 0)
-        loss = np.maximum(mark[:, None] - values[:, -2:], 0).max(axis=1)
+        loss = np.maximum(mark[:, None] - values[:, :FIRST], 0).max(axis=1)
         basis[:, k] += loss * e["basis_weight"]
     return gains, basis
 
@@ -157,7 +160,8 @@ def naked_twin(held: Holdings, terms: Terms, grid: Grid) -> Array:
 def risk_twin(held: Holdings, terms: Terms, grid: Grid) -> Array:
     """(n_accounts, n_underlyings) risk, quote: worst scenario, basis and charges."""
     gains, basis = gains_twin(held, terms, grid)
-    worst = np.maximum((-gains * grid.damping).max(axis=2), 0)
+    damping = grid.damping[:, FIRST : FIRST + len(SCENARIOS)]
+    worst = np.maximum((-gains * damping).max(axis=2), 0)
     naked, found = naked_twin(held, terms, grid), np.zeros_like(worst)
     for u, unit in enumerate(grid.units):
         coins, perps = terms.coins["underlying"] == u, terms.perps["underlying"] == u

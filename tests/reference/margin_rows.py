@@ -10,6 +10,8 @@ from crossmargin.model.margin.scenario_grid import (
     BASIS,
     SHOCK,
     VOLATILITY,
+    columns_of,
+    in_columns,
     series_deltas,
     value_scenarios,
 )
@@ -117,18 +119,18 @@ def grid_of(terms: Terms, **charges: Any) -> Grid:
     rules, basis = np.zeros(N_UNDERLYINGS, VOLATILITY), np.zeros(N_UNDERLYINGS, BASIS)
     rules[:] = (0.45, 0.3, 0.3, 0.13, 1.0, 0.0, 0)
     basis["shock"] = 0.05
-    values, deltas = np.zeros((len(terms.series), n + 2)), np.zeros(len(terms.series))
+    values, deltas = np.zeros((len(terms.series), columns_of(n))), np.zeros(len(terms.series))
     value_scenarios(terms.series, shocks, rules, basis, values)
     series_deltas(terms.series, deltas)
     return Grid(
         units=units,
         expiries=expiries_of(terms),
         values=values,
-        moves=np.ascontiguousarray(shocks["spot"]),
-        damping=damping,
+        moves=in_columns(shocks["spot"]),
+        damping=in_columns(damping),
         deltas=deltas,
         steps=np.zeros((0, 2)),
         credits=np.zeros(0, CREDIT),
-        work=np.zeros((2, n + 2)),
-        risk=np.zeros((N_UNDERLYINGS, 3)),
+        work=np.zeros((2, columns_of(n))),
+        risk=np.zeros((N_UNDERLYINGS, 2)),
     )

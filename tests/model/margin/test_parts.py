@@ -14,7 +14,14 @@ from crossmargin.model.margin.standard_options import SHORT_RULE, charge_options
 from crossmargin.model.margin.weights import weigh_coins
 from crossmargin.model.state import Array
 from tests.reference import margin_parts as twins
-from tests.reference.margin_rows import N_PERPS, drawn_holdings, drawn_terms, expiries_of, grid_of
+from tests.reference.margin_rows import (
+    SCENARIOS,
+    N_PERPS,
+    drawn_holdings,
+    drawn_terms,
+    expiries_of,
+    grid_of,
+)
 
 SEEDS = st.integers(0, 2**32)
 CHARGES = {
@@ -125,7 +132,7 @@ def test_gains_of_one_account(seed: int) -> None:
     rng = np.random.default_rng(seed)
     terms = drawn_terms(rng)
     grid, held = grid_of(terms), drawn_holdings(rng, terms)
-    gains = np.zeros_like(grid.moves)
+    gains = np.zeros((2, len(SCENARIOS)))
     scenario_gains(held, terms, grid, 3, gains)
     assert close(gains, twins.gains_twin(held, terms, grid)[0][3])
 
