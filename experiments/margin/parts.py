@@ -7,6 +7,8 @@ import numpy as np
 
 from crossmargin.experiments.margin.tables import Fractions, Rates
 from crossmargin.model.errors import ParameterError
+from crossmargin.model.kernel import from_python
+from crossmargin.model.margin.adaptive import cap_leverage, limits_of, multiplier_at, multiply
 from crossmargin.model.margin.arrays import Holdings, Terms
 from crossmargin.model.margin.closing_cost import CLOSING, charge_closing
 from crossmargin.model.margin.credit import CREDIT, credit_profit
@@ -227,6 +229,21 @@ def _wrong_way(desk: "Desk") -> "Part":
     )
 
 
+def _adaptive(desk: "Desk") -> "Part":
+    """Multiplier of what stands so far; the level now is that of the table, else the reference."""
+    rule = desk.preset.adaptive
+    assert rule is not None
+    level = rule.reference if rule.level is None else rule.level
+    multiplier = float(from_python(multiplier_at)(limits_of(rule), level))
+
+    def add(terms: Terms, held: Holdings, numbers: Array) -> Any:
+        multiply(numbers, multiplier)
+        gross = np.abs(held.perps) @ (terms.perps["lot"] * terms.perps["price"])
+        return cap_leverage(numbers, gross, np.zeros(len(numbers)), rule.leverage)
+
+    return add
+
+
 def _scenario(desk: "Desk") -> "Part":
     from crossmargin.experiments.margin.scenarios import scenario_part
 
@@ -265,4 +282,5 @@ MAKERS: "dict[str, Callable[[Desk], Part]]" = {
     "value_at_risk": _value_at_risk,
     "delta_gamma_vega": _delta_gamma_vega,
     "liquidity": _liquidity,
+    "adaptive": _adaptive,
 }

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from crossmargin.experiments.schema import Name, Table, quantity
+from crossmargin.model.margin.adaptive import Parameters as AdaptiveNumbers
 from crossmargin.model.margin.closing_cost import Parameters as ClosingCostNumbers
 from crossmargin.model.margin.credit import Parameters as CreditNumbers
 from crossmargin.model.margin.delta_gamma_vega import Parameters as DeltaGammaVegaNumbers
@@ -309,4 +310,5 @@ class Preset(Table):
     value_at_risk: ValueAtRiskNumbers | None = None
     delta_gamma_vega: ByMarket[DeltaGammaVegaNumbers] | None = None
     liquidity: ByMarket[LiquidityNumbers] | None = None
+    adaptive: AdaptiveNumbers | None = None
     live: Live = Live()

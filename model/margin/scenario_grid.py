@@ -14,8 +14,8 @@ import math
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.state import Array
 from crossmargin.model.options.black76 import DAY, YEAR, black76, black76_greeks
+from crossmargin.model.state import Array
 
 #: Column of the first scenario; those before it are the basis up and down.
 FIRST = 2

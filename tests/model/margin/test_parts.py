@@ -15,8 +15,8 @@ from crossmargin.model.margin.weights import weigh_coins
 from crossmargin.model.state import Array
 from tests.reference import margin_parts as twins
 from tests.reference.margin_rows import (
-    SCENARIOS,
     N_PERPS,
+    SCENARIOS,
     drawn_holdings,
     drawn_terms,
     expiries_of,
