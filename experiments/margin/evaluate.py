@@ -164,6 +164,7 @@ def contributions(desk: Desk) -> list[dict[str, Any]]:
         for name in ("perps", "cost", "bids", "asks") if kind == "perp" else (kind,):
             getattr(held, name)[k, place] = 0.0
     brought = desk.numbers() - desk.numbers(holdings=held)
+    series = greeks_of(terms)
     found = []
     for k, (kind, place, name) in enumerate(rows):
         arrays = {"perp": (whole.perps, terms.perps["price"])}
@@ -182,6 +183,8 @@ def contributions(desk: Desk) -> list[dict[str, Any]]:
                 "free_collateral": float(brought[k, INITIAL_EQUITY] - brought[k, INITIAL]),
             }
         )
+        if kind == "options":
+            found[-1] |= dict(zip(GREEKS, (size * series[place]).tolist(), strict=True))
     return found
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crossmargin.experiments.margin.tables import Scenarios, Unit
+from crossmargin.experiments.margin.scenario_tables import Scenarios, Unit
 from crossmargin.model.margin.arrays import Holdings, Terms
 from crossmargin.model.margin.scenario import UNIT, Grid, charge_scenarios, scenario_gains
 from crossmargin.model.margin.scenario_grid import (
