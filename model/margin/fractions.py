@@ -76,8 +76,7 @@ def bracket_of(rates, notional):
     """Place of the bracket of a notional; one begins above its lower end."""
     found = 0
     for t in range(1, rates.shape[0]):
-        if notional > rates[t].lower:
-            found = t
+        found += 1 if notional > rates[t].lower else 0  # the lower ends rise
     return found
 
 
@@ -123,11 +122,11 @@ def charge_fractions(holdings, terms, rates, rules, numbers):
             held, worst = worst_size(holdings, row, m)
             unit = terms.perps[m].lot * terms.perps[m].price
             place = bracket_of(rates[m], worst * unit)
-            if worst != 0:
-                initial += entry_margin(rates[m, place], rules[m], worst * unit)
+            asked = entry_margin(rates[m, place], rules[m], worst * unit)
+            initial += asked if worst != 0 else 0.0
             if held != worst:
                 place = bracket_of(rates[m], held * unit)
-            if held != 0:
-                kept += maintenance_margin(rates[m, place], rules[m], held * unit)
+            asked = maintenance_margin(rates[m, place], rules[m], held * unit)
+            kept += asked if held != 0 else 0.0
         require(numbers, row, initial, kept)
     return 0

@@ -91,31 +91,47 @@ def _first_held(options, expiry, row):
 
 
 @kernel
+def _add_one(values, held, shocked):
+    """Add a position under all scenarios."""
+    for s in range(values.shape[0]):
+        values[s] += held * shocked[s]
+
+
+@kernel
+def _add_two(values, held, shocked, held_too, shocked_too):
+    """Add two positions under all scenarios, one after the other: the bits are those of that."""
+    for s in range(values.shape[0]):
+        values[s] = values[s] + held * shocked[s] + held_too * shocked_too[s]
+
+
+@kernel
 def _value_expiry(options, terms, grid, place, row):
     """Values of an expiry under all scenarios into the working place; mark, naked, short base.
 
     `place` is the first series held and the first of the next expiry. Calls and puts of one strike
     net against each other before a short is naked.
     """
-    values, first = grid.work[1], place[0]
-    mark, naked, short, net, strike = 0.0, 0.0, 0.0, 0.0, -1.0
-    for i in range(first, place[1]):
+    values, before = grid.work[1], -1
+    mark, naked, short, net, strike, owed = 0.0, 0.0, 0.0, 0.0, -1.0, 0.0
+    values[:] = 0.0
+    for i in range(place[0], place[1]):
         if options[row, i] == 0:
             continue
         series = terms.series[i]
-        held, shocked = options[row, i] * series.lot, grid.values[i]
-        if i == first:
-            for s in range(values.shape[0]):
-                values[s] = held * shocked[s]
+        held = options[row, i] * series.lot
+        if before < 0:
+            before, owed = i, held
         else:
-            for s in range(values.shape[0]):
-                values[s] += held * shocked[s]
+            _add_two(values, owed, grid.values[before], held, grid.values[i])
+            before = -1
         mark += held * series.mark
         short -= held if held < 0.0 else 0.0
         if series.strike != strike:
             naked -= net if net < 0.0 else 0.0
             net, strike = 0.0, series.strike
         net += held
+    if before >= 0:
+        _add_one(values, owed, grid.values[before])
     return mark, naked - (net if net < 0.0 else 0.0), short
 
 

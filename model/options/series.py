@@ -100,6 +100,13 @@ def series_greeks(series, greeks):
     return 0
 
 
+@kernel
+def _flush(sums, out, row, u):
+    """Add sums over neighbouring series to the Greeks of an account."""
+    for k in range(5):
+        out[row, u, k] += sums[k]
+
+
 @kernel(python=True)
 def account_greeks(options, greeks, series, out):
     """Greeks of every account by underlying into (n_accounts, n_underlyings, 5) float64.
@@ -111,14 +118,21 @@ def account_greeks(options, greeks, series, out):
     greeks : (n_series, 5) float64
         Of one contract.
     """
+    n = series.shape[0]
     for row in range(options.shape[0]):
+        a, b, c, d, e = 0.0, 0.0, 0.0, 0.0, 0.0
         for u in range(out.shape[1]):
             for k in range(5):
                 out[row, u, k] = 0.0
-        for i in range(series.shape[0]):
+        for i in range(n):
             held = options[row, i]
             if held != 0:
-                u = series[i].underlying
-                for k in range(5):
-                    out[row, u, k] += held * greeks[i, k]
+                a += held * greeks[i, 0]
+                b += held * greeks[i, 1]
+                c += held * greeks[i, 2]
+                d += held * greeks[i, 3]
+                e += held * greeks[i, 4]
+            if i + 1 == n or series[i + 1].underlying != series[i].underlying:
+                _flush((a, b, c, d, e), out, row, series[i].underlying)
+                a, b, c, d, e = 0.0, 0.0, 0.0, 0.0, 0.0
     return 0
