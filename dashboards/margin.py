@@ -67,10 +67,7 @@ def sections(desk: "Desk", report: "MarginReport") -> list[Section]:
                 f"profit-{_id(name)}", f"If {name} moves", caption, profit_figure(curve), "", curve
             )
         )
-    if len(desk.underlyings) > 1:
-        caption = "Maintenance equity less requirement when the first two underlyings move."
-        grid = surface(desk)
-        found.append(Section("surface", "Margin surface", caption, surface_figure(grid)))
+    found += [_surface(grid) for grid in surfaces(desk)]
     found.append(_positions(report))
     if report.scenarios:
         found.append(_scenarios(report))
@@ -135,18 +132,43 @@ def sweep(desk: "Desk", name: str, *, most: float = 0.5, points: int = 101) -> p
     return pd.DataFrame(rows, columns=columns)
 
 
-def surface(desk: "Desk", *, most: float = 0.4, points: int = 25) -> pd.DataFrame:
-    """Maintenance equity less requirement when two underlyings move; indices are the moves."""
+def _surface(grid: pd.DataFrame) -> Section:
+    """Section of one surface, named by what moves."""
+    one, other = str(grid.index.name), str(grid.columns.name)
+    caption = f"Maintenance equity less requirement when {one} and {other} move: red is liquidated."
+    name = f"surface-{_id(one)}-{_id(other)}"
+    return Section(name, f"Margin surface: {one} and {other}", caption, surface_figure(grid))
+
+
+def surfaces(desk: "Desk") -> list[pd.DataFrame]:
+    """Surfaces worth drawing: two prices, and price and volatility where options are held."""
+    found = [surface(desk, 0, 1)] if len(desk.underlyings) > 1 else []
+    places = dict.fromkeys(desk.place(row.underlying) for row in desk.options)
+    return found + [surface(desk, place) for place in places]
+
+
+def surface(
+    desk: "Desk", one: int, other: int | None = None, *, most: float = 0.4, points: int = 21
+) -> pd.DataFrame:
+    """Maintenance equity less requirement by the moves of one price and of another.
+
+    Parameters
+    ----------
+    one, other : int
+        Rows of underlyings; None for all volatilities instead of another price.
+    """
     held, moves = desk.holdings(), np.linspace(-most, most, points)
     found = np.zeros((points, points))
-    for i, one in enumerate(moves):
-        for j, other in enumerate(moves):
-            factors = np.ones(len(desk.underlyings))
-            factors[0] += one
-            factors[1] += other
-            numbers = desk.numbers(factors, held)[0]
-            found[i, j] = numbers[2] - numbers[4]
-    first, second = desk.underlyings[:2]
+    for i, j in np.ndindex(found.shape):
+        factors, volatility = np.ones(len(desk.underlyings)), 1.0
+        factors[one] += moves[i]
+        if other is None:
+            volatility += moves[j]
+        else:
+            factors[other] += moves[j]
+        numbers = desk.numbers(factors, held, volatility)[0]
+        found[i, j] = numbers[2] - numbers[4]
+    names = [desk.underlyings[one], "volatility" if other is None else desk.underlyings[other]]
     return pd.DataFrame(
-        found, index=pd.Index(moves, name=first), columns=pd.Index(moves, name=second)
+        found, index=pd.Index(moves, name=names[0]), columns=pd.Index(moves, name=names[1])
     )

@@ -183,8 +183,8 @@ class Desk:
             self.notes.append(f"options on {option.underlying} without vol are priced at {known:g}")
         return known
 
-    def terms(self, factors: ArrayLike | None = None) -> Terms:
-        """Terms of all instruments when the price of each underlying is multiplied by a factor."""
+    def terms(self, factors: ArrayLike | None = None, volatility: float = 1.0) -> Terms:
+        """Terms of all instruments when prices are multiplied, by underlying, and volatilities."""
         moves = np.ones(len(self.underlyings)) if factors is None else np.asarray(factors)
         coins, perps, series = self._coins.copy(), self._perps.copy(), self._series.copy()
         moving = coins["underlying"] >= 0
@@ -198,6 +198,7 @@ class Desk:
         perps["price"] *= moves[perps["underlying"]]
         self._bound(perps)
         series["forward"] *= moves[series["underlying"]]
+        series["volatility"] *= volatility
         mark_series(series)
         return Terms(coins, perps, series, self.index * moves)
 
@@ -233,10 +234,15 @@ class Desk:
         held.options[:] = [row.size for row in self.options]
         return held
 
-    def numbers(self, factors: ArrayLike | None = None, holdings: Holdings | None = None) -> Array:
+    def numbers(
+        self,
+        factors: ArrayLike | None = None,
+        holdings: Holdings | None = None,
+        volatility: float = 1.0,
+    ) -> Array:
         """(n_rows, 5) float64: the five numbers of rows of holdings at moved prices."""
         rows = self.holdings() if holdings is None else holdings
-        found, terms = np.zeros((len(rows.coins), 5)), self.terms(factors)
+        found, terms = np.zeros((len(rows.coins), 5)), self.terms(factors, volatility)
         clear(found)
         for part in self.parts:
             part(terms, rows, found)
