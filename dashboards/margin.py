@@ -163,7 +163,7 @@ def surface(
         factors, volatility = np.ones(len(desk.underlyings)), 1.0
         factors[one] += moves[i]
         if other is None:
-            volatility += moves[j]
+            volatility += float(moves[j])
         else:
             factors[other] += moves[j]
         numbers = desk.numbers(factors, held, volatility)[0]

@@ -36,6 +36,17 @@ if TYPE_CHECKING:
 
 #: Parts that count options; a preset has one of them at most.
 OF_OPTIONS = ("standard_options", "scenario", "netting", "value_at_risk", "delta_gamma_vega")
+#: Parts that ask a requirement of perpetuals.
+OF_PERPETUALS = (
+    "fractions",
+    "size_premium",
+    "skew_premium",
+    "health",
+    "scenario",
+    "netting",
+    "value_at_risk",
+    "delta_gamma_vega",
+)
 
 
 def parts_of(desk: "Desk") -> "list[Part]":
@@ -51,6 +62,8 @@ def parts_of(desk: "Desk") -> "list[Part]":
         raise ParameterError(f"{desk.preset.name}: {' and '.join(found)} both count options")
     if desk.options and not found:
         raise ParameterError(f"option: {desk.preset.name} has no options to margin")
+    if desk.markets and not any(getattr(desk.preset, name) is not None for name in OF_PERPETUALS):
+        raise ParameterError(f"perp: {desk.preset.name} has no perpetuals to margin")
     makers: dict[str, Callable[[Desk], Part]] = {**MAKERS}
     if desk.preset.health is not None:
         del makers["weights"], makers["credit"]

@@ -1,6 +1,7 @@
 """Presets of one's own: every part by itself, from its table to its number."""
 
 import math
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
@@ -151,6 +152,23 @@ def test_unrealised_profit_that_may_not_be_withdrawn() -> None:
     assert report.withdrawable == pytest.approx(0.0)  # 7,500 of the gain stay
     rich = evaluate_margin(book() | gain | {"collateral": {"USDC": 9000.0}}, tables)
     assert rich.withdrawable == pytest.approx(19000 - 6000 - 7500)
+
+
+def test_perpetuals_where_there_are_none() -> None:
+    with pytest.raises(xm.ParameterError, match="perp: aave-v3 has no perpetuals"):
+        evaluate_margin(book(("BTC-PERP", 1.0)), "aave-v3")
+
+
+def test_a_preset_of_ones_own_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\ntitle = "Mine"\n[fractions.default]\ninitial = 0.2\nmaintenance = 0.1\n'
+    )
+    report = evaluate_margin(book(("BTC-PERP", 1.0)), path)
+    assert (report.preset, report.initial_margin) == ("mine", 12000.0)
+    path.write_text(path.read_text().replace("initial = 0.2", "initial = 2.0"))
+    with pytest.raises(xm.ParameterError, match=r"mine\.toml: fractions\.default\.initial = 2"):
+        evaluate_margin(book(("BTC-PERP", 1.0)), path)
 
 
 def test_two_parts_that_count_options_are_refused() -> None:
