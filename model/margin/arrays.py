@@ -1,10 +1,11 @@
 """What risk models read and write: holdings of all accounts, terms of instruments, five numbers.
 
-A risk model is made of parts, one a file of this folder. Each part is a kernel over all accounts
-that adds its share to five numbers a row, in the order of instruments, one account after the other:
-the same account gets the same bits whatever the batch. Amounts are lots (int64) or natural units
-(float64): `lot` of an instrument says what one is worth. Prices and money are quote, as floats; who
-keeps money as integers rounds the five numbers against the account.
+A risk model is made of parts, one a file of this folder. Each part has a kernel `..._of` that gives
+its share of five numbers of one account, and one that adds it for all rows, in the order of
+instruments, one account after the other: the same account gets the same bits whatever the batch.
+Amounts are lots (int64) or natural units (float64): `lot` of an instrument says what one is worth.
+Prices and money are quote, as floats; who keeps money as integers rounds the five numbers against
+the account.
 
     raw equity, entry equity, maintenance equity, entry requirement, maintenance requirement
 """
@@ -85,18 +86,24 @@ def up(amount, quantum):
 
 
 @kernel
-def add(numbers, row, equity, initial, maintenance):
-    """Add to the three equities of an account."""
-    numbers[row, EQUITY] += equity
-    numbers[row, INITIAL_EQUITY] += initial
-    numbers[row, MAINTENANCE_EQUITY] += maintenance
+def add(numbers, row, found):
+    """Add five numbers to those of an account."""
+    numbers[row, EQUITY] += found[0]
+    numbers[row, INITIAL_EQUITY] += found[1]
+    numbers[row, MAINTENANCE_EQUITY] += found[2]
+    numbers[row, INITIAL] += found[3]
+    numbers[row, MAINTENANCE] += found[4]
+    return 0
 
 
 @kernel
-def require(numbers, row, initial, maintenance):
-    """Add to the two requirements of an account."""
-    numbers[row, INITIAL] += initial
-    numbers[row, MAINTENANCE] += maintenance
+def options_value(options, series, row):
+    """Options of an account at their marks, quote."""
+    value = 0.0
+    for i in range(series.shape[0]):
+        if options[row, i] != 0:
+            value += options[row, i] * series[i].lot * series[i].mark
+    return value
 
 
 @kernel(python=True)

@@ -54,16 +54,23 @@ def pool_impact(rule, before, after):
     return factor * (abs(before) ** rule.exponent - abs(after) ** rule.exponent)
 
 
+@kernel
+def closing_of(holdings, terms, rules, row):
+    """Five numbers of what closing would cost an account."""
+    cost = 0.0
+    for m in range(rules.shape[0]):
+        if holdings.perps[row, m] == 0:
+            continue
+        perp, rule = terms.perps[m], rules[m]
+        notional = holdings.perps[row, m] * perp.lot * perp.price
+        impact = min(pool_impact(rule, rule.imbalance, rule.imbalance - notional), 0.0)
+        cost += rule.fee * abs(notional) - max(impact, -rule.cap * abs(notional))
+    return 0.0, -cost, -cost, 0.0, 0.0
+
+
 @kernel(python=True)
 def charge_closing(holdings, terms, rules, numbers):
     """Take the costs of closing from every account; `rules` is (n_perps,) CLOSING."""
     for row in range(numbers.shape[0]):
-        for m in range(rules.shape[0]):
-            if holdings.perps[row, m] == 0:
-                continue
-            perp, rule = terms.perps[m], rules[m]
-            notional = holdings.perps[row, m] * perp.lot * perp.price
-            impact = min(pool_impact(rule, rule.imbalance, rule.imbalance - notional), 0.0)
-            cost = rule.fee * abs(notional) - max(impact, -rule.cap * abs(notional))
-            add(numbers, row, 0.0, -cost, -cost)
+        add(numbers, row, closing_of(holdings, terms, rules, row))
     return 0

@@ -44,16 +44,22 @@ def gain_of(holdings, perp, row, m):
     return holdings.perps[row, m] * perp.lot * perp.price - holdings.cost[row, m]
 
 
+@kernel
+def profit_of(holdings, terms, credit, row):
+    """Five numbers of the unrealised profit of an account."""
+    equity, initial, maintenance = 0.0, 0.0, 0.0
+    for m in range(terms.perps.shape[0]):
+        gain = gain_of(holdings, terms.perps[m], row, m)
+        lost, gained = min(gain, 0.0), max(gain, 0.0)
+        equity += gain
+        initial += lost + min(gained * credit[m].initial, credit[m].cap)
+        maintenance += lost + gained * credit[m].maintenance
+    return equity, initial, maintenance, 0.0, 0.0
+
+
 @kernel(python=True)
 def credit_profit(holdings, terms, credit, numbers):
     """Add the unrealised profit of every account; `credit` is (n_perps,) CREDIT."""
     for row in range(numbers.shape[0]):
-        equity, initial, maintenance = 0.0, 0.0, 0.0
-        for m in range(terms.perps.shape[0]):
-            gain = gain_of(holdings, terms.perps[m], row, m)
-            lost, gained = min(gain, 0.0), max(gain, 0.0)
-            equity += gain
-            initial += lost + min(gained * credit[m].initial, credit[m].cap)
-            maintenance += lost + gained * credit[m].maintenance
-        add(numbers, row, equity, initial, maintenance)
+        add(numbers, row, profit_of(holdings, terms, credit, row))
     return 0

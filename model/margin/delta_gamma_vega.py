@@ -14,7 +14,7 @@ Bank for International Settlements (2019), Minimum capital requirements for mark
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import add, require
+from crossmargin.model.margin.arrays import add
 from crossmargin.model.margin.span import linear_delta
 from crossmargin.model.parts import Numbers, number
 
@@ -55,6 +55,21 @@ def _greeks(holdings, terms, greeks, u, row):
     return delta, gamma, vega, value
 
 
+@kernel
+def greeks_margin_of(holdings, terms, moves, greeks, row):
+    """Five numbers of an account: options at their marks, requirements by Greeks."""
+    total, initial, kept = 0.0, 0.0, 0.0
+    for u in range(moves.shape[0]):
+        delta, gamma, vega, value = _greeks(holdings, terms, greeks, u, row)
+        move = terms.spot[u] * moves[u].spot
+        risk = abs(delta) * move + abs(vega) * moves[u].volatility
+        risk += 0.5 * moves[u].gamma_charge * max(-gamma, 0.0) * move * move
+        total += value
+        initial += risk * moves[u].initial_factor
+        kept += risk
+    return total, total, total, initial, kept
+
+
 @kernel(python=True)
 def charge_greeks(holdings, terms, moves, greeks, numbers):
     """Add options at their marks and the requirements of every account.
@@ -66,11 +81,5 @@ def charge_greeks(holdings, terms, moves, greeks, numbers):
         Of one contract.
     """
     for row in range(numbers.shape[0]):
-        for u in range(moves.shape[0]):
-            delta, gamma, vega, value = _greeks(holdings, terms, greeks, u, row)
-            move = terms.spot[u] * moves[u].spot
-            risk = abs(delta) * move + abs(vega) * moves[u].volatility
-            risk += 0.5 * moves[u].gamma_charge * max(-gamma, 0.0) * move * move
-            add(numbers, row, value, value, value)
-            require(numbers, row, risk * moves[u].initial_factor, risk)
+        add(numbers, row, greeks_margin_of(holdings, terms, moves, greeks, row))
     return 0

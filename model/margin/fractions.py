@@ -20,7 +20,7 @@ import math
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import require, up
+from crossmargin.model.margin.arrays import add, up
 from crossmargin.model.state import Array
 
 #: A bracket of notional.
@@ -84,7 +84,9 @@ def bracket_of(rates, notional):
 def entry_margin(r, rule, notional):
     """Entry requirement of a notional in its bracket, quote."""
     asked = max(notional * r.initial - r.initial_credit, notional * rule.floor)
-    return max(up(asked, rule.quantum), rule.least) + rule.charge
+    if rule.quantum > 0.0:
+        asked = up(asked, rule.quantum)
+    return max(asked, rule.least) + rule.charge
 
 
 @kernel
@@ -106,6 +108,23 @@ def worst_size(holdings, row, m):
     return abs(held), worst
 
 
+@kernel
+def fractions_of(holdings, terms, rates, rules, row):
+    """Five numbers of the fractions of an account."""
+    initial, kept = 0.0, 0.0
+    for m in range(rules.shape[0]):
+        held, worst = worst_size(holdings, row, m)
+        unit = terms.perps[m].lot * terms.perps[m].price
+        place = bracket_of(rates[m], worst * unit)
+        asked = entry_margin(rates[m, place], rules[m], worst * unit)
+        initial += asked if worst != 0 else 0.0
+        if held != worst:
+            place = bracket_of(rates[m], held * unit)
+        asked = maintenance_margin(rates[m, place], rules[m], held * unit)
+        kept += asked if held != 0 else 0.0
+    return 0.0, 0.0, 0.0, initial, kept
+
+
 @kernel(python=True)
 def charge_fractions(holdings, terms, rates, rules, numbers):
     """Add the requirements of every account.
@@ -117,16 +136,5 @@ def charge_fractions(holdings, terms, rates, rules, numbers):
     rules : (n_perps,) FRACTION
     """
     for row in range(numbers.shape[0]):
-        initial, kept = 0.0, 0.0
-        for m in range(rules.shape[0]):
-            held, worst = worst_size(holdings, row, m)
-            unit = terms.perps[m].lot * terms.perps[m].price
-            place = bracket_of(rates[m], worst * unit)
-            asked = entry_margin(rates[m, place], rules[m], worst * unit)
-            initial += asked if worst != 0 else 0.0
-            if held != worst:
-                place = bracket_of(rates[m], held * unit)
-            asked = maintenance_margin(rates[m, place], rules[m], held * unit)
-            kept += asked if held != 0 else 0.0
-        require(numbers, row, initial, kept)
+        add(numbers, row, fractions_of(holdings, terms, rates, rules, row))
     return 0

@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import require
+from crossmargin.model.margin.arrays import add
 from crossmargin.model.parts import Numbers, number
 
 
@@ -64,13 +64,22 @@ def closing_add_on(rule, size, price):
     return size * price * min(rule.half_spread + walked + held, 1.0)
 
 
+@kernel
+def liquidity_of(holdings, terms, rules, row):
+    """Five numbers of the add-ons of an account."""
+    initial, kept = 0.0, 0.0
+    for m in range(rules.shape[0]):
+        size = abs(holdings.perps[row, m]) * terms.perps[m].lot
+        if size > 0.0:
+            found = closing_add_on(rules[m], size, terms.perps[m].price)
+            initial += found * rules[m].initial_factor
+            kept += found
+    return 0.0, 0.0, 0.0, initial, kept
+
+
 @kernel(python=True)
 def charge_liquidity(holdings, terms, rules, numbers):
     """Add the add-ons of every account; `rules` is (n_perps,) DEPTH."""
     for row in range(numbers.shape[0]):
-        for m in range(rules.shape[0]):
-            size = abs(holdings.perps[row, m]) * terms.perps[m].lot
-            if size > 0.0:
-                found = closing_add_on(rules[m], size, terms.perps[m].price)
-                require(numbers, row, found * rules[m].initial_factor, found)
+        add(numbers, row, liquidity_of(holdings, terms, rules, row))
     return 0

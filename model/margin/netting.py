@@ -15,7 +15,7 @@ Offsets within a risk unit: OKX, portfolio margin; Paradex, portfolio margin.
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import add, require
+from crossmargin.model.margin.arrays import add, options_value
 from crossmargin.model.parts import Numbers, number
 
 
@@ -69,8 +69,8 @@ def _coins(holdings, terms, u, row):
 
 
 @kernel
-def _netted(holdings, terms, rules, deltas, row):
-    """Entry and maintenance requirement of an account, quote."""
+def netted_of(holdings, terms, rules, deltas, row):
+    """Five numbers of an account: options at their marks, requirements of what is left."""
     initial, kept = 0.0, 0.0
     for u in range(rules.shape[0]):
         rule = rules[u]
@@ -80,7 +80,8 @@ def _netted(holdings, terms, rules, deltas, row):
         counted = abs(long - short) + rule.residual * min(long, short)
         initial += rule.initial * terms.spot[u] * counted
         kept += rule.maintenance * terms.spot[u] * counted
-    return initial, kept
+    value = options_value(holdings.options, terms.series, row)
+    return value, value, value, initial, kept
 
 
 @kernel(python=True)
@@ -94,11 +95,5 @@ def charge_netted(holdings, terms, rules, deltas, numbers):
         Of one base unit.
     """
     for row in range(numbers.shape[0]):
-        value = 0.0
-        for i in range(terms.series.shape[0]):
-            if holdings.options[row, i] != 0:
-                value += holdings.options[row, i] * terms.series[i].lot * terms.series[i].mark
-        add(numbers, row, value, value, value)
-        initial, kept = _netted(holdings, terms, rules, deltas, row)
-        require(numbers, row, initial, kept)
+        add(numbers, row, netted_of(holdings, terms, rules, deltas, row))
     return 0

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import add, require
+from crossmargin.model.margin.arrays import add
 from crossmargin.model.margin.scenario_grid import FIRST
 from crossmargin.model.margin.span import give_credits, spread_charge
 from crossmargin.model.state import Array
@@ -255,30 +255,28 @@ def _requirements(grid, least):
 
 
 @kernel
-def _account_margin(holdings, terms, grid, numbers, row):
-    """Options at their marks and requirements of one account."""
+def scenarios_of(holdings, terms, grid, row):
+    """Five numbers of an account: options at their marks, requirements."""
     value, least = 0.0, 0.0
     for u in range(grid.units.shape[0]):
         found = unit_risk(holdings, terms, grid, u, row)
         least += found[0]
         value += found[1]
-    add(numbers, row, value, value, value)
     if grid.credits.shape[0] > 0:
         give_credits(holdings, terms, grid, row)
     initial, kept = _requirements(grid, least)
     for u in range(grid.units.shape[0]):
         if grid.units[u].distrust > 0.0:
-            found = _distrust(holdings, terms, grid.units[u], u, row)
-            initial += found * terms.spot[u]
-    require(numbers, row, initial, kept)
-    return 0
+            doubt = _distrust(holdings, terms, grid.units[u], u, row)
+            initial += doubt * terms.spot[u]
+    return value, value, value, initial, kept
 
 
 @kernel(python=True)
 def charge_scenarios(holdings, terms, grid, numbers):
     """Add options at their marks and the requirements of every account."""
     for row in range(numbers.shape[0]):
-        _account_margin(holdings, terms, grid, numbers, row)
+        add(numbers, row, scenarios_of(holdings, terms, grid, row))
     return 0
 
 

@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import require
+from crossmargin.model.margin.arrays import add
 from crossmargin.model.margin.fractions import worst_size
 from crossmargin.model.parts import Numbers, number
 
@@ -48,17 +48,24 @@ def premium_rate(rule, rate, size):
     return max(rate, rule.keep * rate + rule.slope * math.sqrt(size))
 
 
+@kernel
+def premium_of(holdings, terms, rules, row):
+    """Five numbers of the fractions of an account."""
+    initial, kept = 0.0, 0.0
+    for m in range(rules.shape[0]):
+        held, worst = worst_size(holdings, row, m)
+        if worst == 0:
+            continue
+        perp, rule = terms.perps[m], rules[m]
+        held, worst = held * perp.lot, worst * perp.lot
+        initial += worst * perp.price * premium_rate(rule, rule.initial, worst)
+        kept += held * perp.price * premium_rate(rule, rule.maintenance, held)
+    return 0.0, 0.0, 0.0, initial, kept
+
+
 @kernel(python=True)
 def charge_premium(holdings, terms, rules, numbers):
     """Add the requirements of every account; `rules` is (n_perps,) PREMIUM."""
     for row in range(numbers.shape[0]):
-        for m in range(rules.shape[0]):
-            held, worst = worst_size(holdings, row, m)
-            if worst == 0:
-                continue
-            perp, rule = terms.perps[m], rules[m]
-            held, worst = held * perp.lot, worst * perp.lot
-            initial = worst * perp.price * premium_rate(rule, rule.initial, worst)
-            kept = held * perp.price * premium_rate(rule, rule.maintenance, held)
-            require(numbers, row, initial, kept)
+        add(numbers, row, premium_of(holdings, terms, rules, row))
     return 0

@@ -13,7 +13,7 @@ entry rate). Deribit, futures: 2% plus 0.5% for each 100 coins.
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import require
+from crossmargin.model.margin.arrays import add
 from crossmargin.model.margin.fractions import worst_size
 from crossmargin.model.parts import Numbers, number
 
@@ -46,18 +46,26 @@ SKEW = np.dtype(
 )
 
 
+@kernel
+def skew_of(holdings, terms, rules, row):
+    """Five numbers of the fractions of an account."""
+    initial, kept = 0.0, 0.0
+    for m in range(rules.shape[0]):
+        held, worst = worst_size(holdings, row, m)
+        if worst == 0:
+            continue
+        perp, rule = terms.perps[m], rules[m]
+        held, worst = held * perp.lot, worst * perp.lot
+        rate = rule.initial + rule.initial_slope * worst
+        initial += worst * perp.price * rate + rule.charge
+        rate = rule.maintenance + rule.maintenance_slope * held
+        kept += held * perp.price * rate + (rule.charge if held > 0.0 else 0.0)
+    return 0.0, 0.0, 0.0, initial, kept
+
+
 @kernel(python=True)
 def charge_skew(holdings, terms, rules, numbers):
     """Add the requirements of every account; `rules` is (n_perps,) SKEW."""
     for row in range(numbers.shape[0]):
-        for m in range(rules.shape[0]):
-            held, worst = worst_size(holdings, row, m)
-            if worst == 0:
-                continue
-            perp, rule = terms.perps[m], rules[m]
-            held, worst = held * perp.lot, worst * perp.lot
-            initial = worst * perp.price * (rule.initial + rule.initial_slope * worst)
-            kept = held * perp.price * (rule.maintenance + rule.maintenance_slope * held)
-            charge = rule.charge if held > 0.0 else 0.0
-            require(numbers, row, initial + rule.charge, kept + charge)
+        add(numbers, row, skew_of(holdings, terms, rules, row))
     return 0

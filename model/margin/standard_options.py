@@ -19,7 +19,7 @@ Derive v2-core, StandardManager; Deribit, standard margin; OKX, single-currency 
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import add, require
+from crossmargin.model.margin.arrays import add, options_value
 from crossmargin.model.options.black76 import CALL, intrinsic
 from crossmargin.model.parts import Numbers, number
 
@@ -136,9 +136,21 @@ def expiry_margin(options, terms, expiry, rule, row):
     return initial, kept
 
 
+@kernel
+def options_of(holdings, terms, expiries, rules, row):
+    """Five numbers of the options of an account: marks in raw equity, requirements."""
+    initial, kept = 0.0, 0.0
+    for e in range(expiries.shape[0]):
+        rule = rules[expiries[e].underlying]
+        found = expiry_margin(holdings.options, terms, expiries[e], rule, row)
+        initial += found[0]
+        kept += found[1]
+    return options_value(holdings.options, terms.series, row), 0.0, 0.0, initial, kept
+
+
 @kernel(python=True)
 def charge_options(holdings, terms, expiries, rules, numbers):
-    """Add options: their marks to raw equity, their requirements.
+    """Add the options of every account.
 
     Parameters
     ----------
@@ -146,13 +158,5 @@ def charge_options(holdings, terms, expiries, rules, numbers):
     rules : (n_underlyings,) SHORT_RULE
     """
     for row in range(numbers.shape[0]):
-        value = 0.0
-        for i in range(terms.series.shape[0]):
-            if holdings.options[row, i] != 0:
-                value += holdings.options[row, i] * terms.series[i].lot * terms.series[i].mark
-        add(numbers, row, value, 0.0, 0.0)
-        for e in range(expiries.shape[0]):
-            rule = rules[expiries[e].underlying]
-            initial, kept = expiry_margin(holdings.options, terms, expiries[e], rule, row)
-            require(numbers, row, initial, kept)
+        add(numbers, row, options_of(holdings, terms, expiries, rules, row))
     return 0

@@ -23,7 +23,7 @@ import numpy as np
 
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import add, require
+from crossmargin.model.margin.arrays import add, options_value
 from crossmargin.model.parts import Numbers, number
 from crossmargin.model.state import Array
 
@@ -139,18 +139,20 @@ def risk_of(measure):
     return found * measure.options[0]
 
 
+@kernel
+def risk_numbers_of(holdings, terms, measure, factors, row):
+    """Five numbers of an account: options at their marks, multiples of its risk."""
+    _expose(holdings, terms, measure, row)
+    risk = risk_of(measure)
+    value = options_value(holdings.options, terms.series, row)
+    return value, value, value, risk * factors[0], risk * factors[1]
+
+
 @kernel(python=True)
 def charge_risk(holdings, terms, measure, factors, numbers):
     """Add options at their marks and the requirements; `factors` are of entry and maintenance."""
     for row in range(numbers.shape[0]):
-        value = 0.0
-        for i in range(terms.series.shape[0]):
-            if holdings.options[row, i] != 0:
-                value += holdings.options[row, i] * terms.series[i].lot * terms.series[i].mark
-        add(numbers, row, value, value, value)
-        _expose(holdings, terms, measure, row)
-        risk = risk_of(measure)
-        require(numbers, row, risk * factors[0], risk * factors[1])
+        add(numbers, row, risk_numbers_of(holdings, terms, measure, factors, row))
     return 0
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import add, require
+from crossmargin.model.margin.arrays import EQUITY, INITIAL, INITIAL_EQUITY
 from crossmargin.model.margin.weights import held_weights, owed_weights
 from crossmargin.model.parts import Numbers, number
 from crossmargin.model.state import Array
@@ -133,11 +133,10 @@ def _effect(coin, balance, reserved, kind):
 @kernel
 def _count(value, kind, numbers, row):
     """Add a weighted value to the equity or the requirement of its kind."""
-    entry, later = (value, 0.0) if kind == 0 else (0.0, value)
     if value >= 0.0:
-        add(numbers, row, 0.0, entry, later)
+        numbers[row, INITIAL_EQUITY + kind] += value
     else:
-        require(numbers, row, -entry, -later)
+        numbers[row, INITIAL + kind] -= value
 
 
 @kernel
@@ -186,7 +185,7 @@ def _add_equity(holdings, terms, resting, numbers, row):
         pair = resting.pairs[row, p]
         value += resting.reserved[row, p, 0] * terms.coins[pair.base].price
         value += resting.reserved[row, p, 1] * terms.coins[pair.quote].price
-    add(numbers, row, value, 0.0, 0.0)
+    numbers[row, EQUITY] += value
     return 0
 
 

@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import add, require
+from crossmargin.model.margin.arrays import add
 from crossmargin.model.parts import Numbers, number
 
 
@@ -81,34 +81,39 @@ def owed_weights(coin, amount):
 
 
 @kernel
-def _weigh(coin, held, numbers, row):
-    """Add what one coin counts."""
+def coin_numbers(coin, held):
+    """Five numbers of one coin."""
     amount = held * coin.lot
+    value = amount * coin.price
     if amount >= 0.0:
         initial, maintenance = held_weights(coin, amount)
-        add(
-            numbers,
-            row,
-            amount * coin.price,
-            amount * coin.low * initial,
-            amount * coin.price * maintenance,
-        )
-        return
+        return value, amount * coin.low * initial, value * maintenance, 0.0, 0.0
     initial, maintenance = owed_weights(coin, -amount)
-    initial, maintenance = amount * coin.high * initial, amount * coin.price * maintenance
+    initial, maintenance = amount * coin.high * initial, value * maintenance
     if coin.owed_is_required == 1:
-        add(numbers, row, amount * coin.price, 0.0, 0.0)
-        require(numbers, row, -initial, -maintenance)
-    else:
-        add(numbers, row, amount * coin.price, initial, maintenance)
+        return value, 0.0, 0.0, -initial, -maintenance
+    return value, initial, maintenance, 0.0, 0.0
+
+
+@kernel
+def coins_of(holdings, terms, row):
+    """Five numbers of the coins of an account."""
+    a, b, c, d, e = 0.0, 0.0, 0.0, 0.0, 0.0
+    for k in range(terms.coins.shape[0]):
+        held = holdings.coins[row, k]
+        if held != 0:
+            found = coin_numbers(terms.coins[k], held)
+            a += found[0]
+            b += found[1]
+            c += found[2]
+            d += found[3]
+            e += found[4]
+    return a, b, c, d, e
 
 
 @kernel(python=True)
 def weigh_coins(holdings, terms, numbers):
     """Add the coins of every account."""
     for row in range(numbers.shape[0]):
-        for a in range(terms.coins.shape[0]):
-            held = holdings.coins[row, a]
-            if held != 0:
-                _weigh(terms.coins[a], held, numbers, row)
+        add(numbers, row, coins_of(holdings, terms, row))
     return 0

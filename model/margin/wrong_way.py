@@ -37,6 +37,22 @@ def _supported(holdings, terms, correlation, u, row):
     return total
 
 
+@kernel
+def wrong_way_of(holdings, terms, correlation, strength, row):
+    """Five numbers of what an account loses of its weighted equity."""
+    initial, maintenance = 0.0, 0.0
+    for a in range(terms.coins.shape[0]):
+        coin = terms.coins[a]
+        value = holdings.coins[row, a] * coin.lot * coin.price
+        if coin.underlying < 0 or value <= 0.0:
+            continue
+        support = _supported(holdings, terms, correlation, coin.underlying, row)
+        lost = strength * min(value, max(support, 0.0))
+        initial -= lost * coin.initial * coin.scale
+        maintenance -= lost * coin.maintenance
+    return 0.0, initial, maintenance, 0.0, 0.0
+
+
 @kernel(python=True)
 def discount_wrong_way(holdings, terms, correlation, strength, numbers):
     """Take from the weighted equity of every account.
@@ -48,12 +64,5 @@ def discount_wrong_way(holdings, terms, correlation, strength, numbers):
         Fraction of the value matched that does not count.
     """
     for row in range(numbers.shape[0]):
-        for a in range(terms.coins.shape[0]):
-            coin = terms.coins[a]
-            value = holdings.coins[row, a] * coin.lot * coin.price
-            if coin.underlying < 0 or value <= 0.0:
-                continue
-            support = _supported(holdings, terms, correlation, coin.underlying, row)
-            lost = strength * min(value, max(support, 0.0))
-            add(numbers, row, 0.0, -lost * coin.initial * coin.scale, -lost * coin.maintenance)
+        add(numbers, row, wrong_way_of(holdings, terms, correlation, strength, row))
     return 0

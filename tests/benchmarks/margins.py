@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from crossmargin.model.margin.account import FRACTIONS, blank_risk, measure_accounts
 from crossmargin.model.margin.arrays import COIN, PERPETUAL, Holdings, Terms, clear
 from crossmargin.model.margin.credit import CREDIT, credit_profit
-from crossmargin.model.margin.fractions import FRACTION, RATES, charge_fractions
+from crossmargin.model.margin.fractions import RATES
 from crossmargin.model.margin.scenario import UNIT, Grid, charge_scenarios
 from crossmargin.model.margin.scenario_grid import (
     BASIS,
@@ -122,19 +123,12 @@ def scenario_step(with_options: float) -> float:
 def fraction_step(n_tiers: int) -> float:
     """Milliseconds of one step of fractions on five markets."""
     terms = terms_of(5, 0)
-    held, numbers = accounts(terms, 0.0), np.zeros((ACCOUNTS, 5))
-    rates, rules = np.zeros((5, n_tiers), RATES), np.zeros(5, FRACTION)
+    held, numbers, risk = accounts(terms, 0.0), np.zeros((ACCOUNTS, 5)), blank_risk(terms)
+    rates = np.zeros((5, n_tiers), RATES)
     rates["lower"] = np.arange(n_tiers) * 2000.0
     rates["initial"], rates["maintenance"] = 0.05, 0.03
-    credit = np.ones(5, CREDIT)
-
-    def step() -> None:
-        clear(numbers)
-        weigh_coins(held, terms, numbers)
-        credit_profit(held, terms, credit, numbers)
-        charge_fractions(held, terms, rates, rules, numbers)
-
-    return best(step)
+    risk, risk.switches[FRACTIONS] = risk._replace(rates=rates), 1
+    return best(lambda: measure_accounts(held, terms, risk, numbers))
 
 
 def risk_step(n: int) -> float:
