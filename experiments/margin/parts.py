@@ -17,6 +17,7 @@ from crossmargin.model.margin.fractions import (
     FRACTION,
     RATES,
     charge_fractions,
+    mark_plain,
     open_interest_rate,
     set_credits,
 )
@@ -116,6 +117,7 @@ def _fraction_arrays(desk: "Desk", table: Fractions) -> tuple[Array, Array]:
         rules[m]["fraction"] = 0.0 if has_rate else row.maintenance_fraction or 0.0
         rules[m]["charge"], rules[m]["least"] = row.charge, row.least
         rules[m]["quantum"] = table.quantum
+    mark_plain(rules)
     return rates, rules
 
 

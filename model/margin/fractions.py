@@ -43,6 +43,7 @@ FRACTION = np.dtype(
         ("charge", "f8"),  # quote, of each position
         ("least", "f8"),  # quote, least requirement of a position
         ("quantum", "f8"),  # quote, requirements are rounded up to it; 0 not at all
+        ("is_plain", "i4"),  # 1 where brackets are all there is, which is faster
     ],
     align=True,
 )
@@ -69,6 +70,12 @@ def set_credits(rates: Array, *, initial: bool) -> None:
             step = rates[t]["lower"] * (rates[t][kind] - rates[t - 1][kind])
             credit = rates[t - 1][f"{kind}_credit"] + step
             rates[t][f"{kind}_credit"] = credit if initial or kind == "maintenance" else 0.0
+
+
+def mark_plain(rules: Array) -> None:
+    """Mark the markets, (n,) FRACTION, whose brackets are all there is."""
+    others = [name for name in FRACTION.names or () if name != "is_plain"]
+    rules["is_plain"] = [all(rule[name] == 0 for name in others) for rule in rules]
 
 
 @kernel
@@ -109,19 +116,28 @@ def worst_size(holdings, row, m):
 
 
 @kernel
+def _market_fractions(rates, rule, held, worst):
+    """Entry and maintenance requirement of a position and its worst case, by notional."""
+    place = bracket_of(rates, worst)
+    later = place if held == worst else bracket_of(rates, held)
+    if rule.is_plain == 1:  # the credit of nothing is nothing
+        r, s = rates[place], rates[later]
+        asked = worst * r.initial - r.initial_credit
+        return asked, held * s.maintenance - s.maintenance_credit
+    asked = entry_margin(rates[place], rule, worst) if worst > 0.0 else 0.0
+    return asked, maintenance_margin(rates[later], rule, held) if held > 0.0 else 0.0
+
+
+@kernel
 def fractions_of(holdings, terms, rates, rules, row):
     """Five numbers of the fractions of an account."""
     initial, kept = 0.0, 0.0
     for m in range(rules.shape[0]):
         held, worst = worst_size(holdings, row, m)
         unit = terms.perps[m].lot * terms.perps[m].price
-        place = bracket_of(rates[m], worst * unit)
-        asked = entry_margin(rates[m, place], rules[m], worst * unit)
-        initial += asked if worst != 0 else 0.0
-        if held != worst:
-            place = bracket_of(rates[m], held * unit)
-        asked = maintenance_margin(rates[m, place], rules[m], held * unit)
-        kept += asked if held != 0 else 0.0
+        found = _market_fractions(rates[m], rules[m], held * unit, worst * unit)
+        initial += found[0]
+        kept += found[1]
     return 0.0, 0.0, 0.0, initial, kept
 
 

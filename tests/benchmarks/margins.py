@@ -8,7 +8,7 @@ import numpy as np
 from crossmargin.model.margin.account import FRACTIONS, blank_risk, measure_accounts
 from crossmargin.model.margin.arrays import COIN, PERPETUAL, Holdings, Terms, clear
 from crossmargin.model.margin.credit import CREDIT, credit_profit
-from crossmargin.model.margin.fractions import RATES
+from crossmargin.model.margin.fractions import RATES, mark_plain
 from crossmargin.model.margin.scenario import UNIT, Grid, charge_scenarios
 from crossmargin.model.margin.scenario_grid import (
     BASIS,
@@ -128,6 +128,7 @@ def fraction_step(n_tiers: int) -> float:
     rates["lower"] = np.arange(n_tiers) * 2000.0
     rates["initial"], rates["maintenance"] = 0.05, 0.03
     risk, risk.switches[FRACTIONS] = risk._replace(rates=rates), 1
+    mark_plain(risk.fractions)
     return best(lambda: measure_accounts(held, terms, risk, numbers))
 
 

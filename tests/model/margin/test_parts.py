@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmargin.model.margin.credit import CREDIT, credit_profit
-from crossmargin.model.margin.fractions import FRACTION, RATES, charge_fractions, set_credits
+from crossmargin.model.margin.fractions import (
+    FRACTION,
+    RATES,
+    charge_fractions,
+    mark_plain,
+    set_credits,
+)
 from crossmargin.model.margin.scenario import charge_scenarios, scenario_gains
 from crossmargin.model.margin.size_premium import PREMIUM, charge_premium
 from crossmargin.model.margin.skew_premium import SKEW, charge_skew
@@ -73,10 +79,14 @@ def drawn_rates(rng: np.random.Generator) -> tuple[Array, Array]:
     return rates, rules
 
 
-@given(SEEDS)
-def test_fractions(seed: int) -> None:
+@given(SEEDS, st.booleans())
+def test_fractions(seed: int, is_plain: bool) -> None:
     rng = np.random.default_rng(seed)
     terms, (rates, rules) = drawn_terms(rng), drawn_rates(rng)
+    if is_plain:
+        rules[:] = np.zeros(1, FRACTION)
+        mark_plain(rules)
+    assert (rules["is_plain"] == is_plain).all()
     held, out = drawn_holdings(rng, terms), np.zeros((9, 5))
     charge_fractions(held, terms, rates, rules, out)
     assert close(out, twins.fractions_twin(held, terms, rates, rules))
