@@ -15,6 +15,10 @@ if TYPE_CHECKING:  # for editors and type checkers; the same names as in `_HOMES
     from crossmargin.experiments.ensembles import Ensemble as Ensemble
     from crossmargin.experiments.ensembles import ensemble as ensemble
     from crossmargin.experiments.load import load_scenario as load_scenario
+    from crossmargin.experiments.margin.evaluate import evaluate_margin as evaluate_margin
+    from crossmargin.experiments.margin.report import MarginReport as MarginReport
+    from crossmargin.experiments.margin.risk_model import RiskModel as RiskModel
+    from crossmargin.experiments.margin.risk_model import check_risk_model as check_risk_model
     from crossmargin.experiments.market import Market as Market
     from crossmargin.experiments.run import Run as Run
     from crossmargin.experiments.run import simulate as simulate
@@ -50,6 +54,10 @@ _HOMES = {
     "ConvergenceError": "crossmargin.model.errors",
     "Trader": "crossmargin.agents.trader",
     "check_agent": "crossmargin.agents.check",
+    "MarginReport": "crossmargin.experiments.margin.report",
+    "evaluate_margin": "crossmargin.experiments.margin.evaluate",
+    "RiskModel": "crossmargin.experiments.margin.risk_model",
+    "check_risk_model": "crossmargin.experiments.margin.risk_model",
     "Market": "crossmargin.experiments.market",
     "Scenario": "crossmargin.experiments.schema",
     "load_scenario": "crossmargin.experiments.load",

@@ -1,4 +1,4 @@
-"""The command line: run, sweep, study, calibrate, import, scorecard and what inspects a scenario.
+"""The command line: run, margin, sweep, study, calibrate, import and what inspects a scenario.
 
 Bad input ends with one or two lines on standard error and exit code 2; a traceback only with
 `--debug`. Heavy imports wait until a command needs them.
@@ -15,6 +15,7 @@ import typer
 
 from crossmargin.experiments.calibration.cli import calibrate
 from crossmargin.experiments.endogenous.cli import split
+from crossmargin.experiments.margin import cli as margins
 from crossmargin.experiments.snapshots.cli import export, import_
 from crossmargin.experiments.studies.cli import study
 from crossmargin.experiments.sweeps import cli as sweeps
@@ -30,6 +31,8 @@ app = typer.Typer(
 )
 
 app.add_typer(sweeps.app, name="sweep")
+app.add_typer(margins.presets, name="presets")
+app.command()(margins.margin)
 app.command()(calibrate)
 app.command()(split)
 app.command()(study)

@@ -99,7 +99,8 @@ def load_scenario(
     )
     if not named:
         raise ParameterError(f"overrides = {overrides!r}: must map dotted paths to values")
-    for path, value in (overrides or {}).items():
+    changes = _with_preset(table, dict(overrides or {}), where)
+    for path, value in changes.items():
         override(table, path, value)
     try:
         found = Scenario.model_validate(table)
@@ -108,6 +109,25 @@ def load_scenario(
     check_parts(found, where)
     vars(found)["origin"] = where
     return found
+
+
+def _with_preset(table: dict[str, Any], changes: dict[str, Any], where: str) -> dict[str, Any]:
+    """Write the preset of a venue into a scenario; what is changed besides goes before it.
+
+    A preset that overrides name goes before the scenario, one in the scenario after it.
+    """
+    named = changes.pop("venue.preset", None)
+    venue = table.get("venue")
+    own = venue.get("preset") if isinstance(venue, dict) else None
+    if named is None and own is None:
+        return changes
+    from crossmargin.experiments.margin.merging import merge_preset
+
+    try:
+        merge_preset(table, named or own, preset_wins=named is not None)
+    except ParameterError as error:
+        raise ParameterError(f"{where}: {error}") from None
+    return changes
 
 
 def scenario_table(scenario: Any) -> tuple[str, dict[str, Any]]:

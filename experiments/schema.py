@@ -134,6 +134,7 @@ class MarketTable(Table):
 class Venue(Table):
     """The margin engine: its numbers, its mark, its oracle and its waterfall."""
 
+    preset: str | None = Field(default=None, description="Venue whose rules it has; see `presets`.")
     insurance: float = quantity(1e6, "quote", "Insurance fund at the start.", ge=0)
     backstop: float = quantity(0.0, "quote", "Capital of the backstop vault.", ge=0)
     interest_rate: float = quantity(0.0, "per year", "On negative quote balances.", ge=0, le=10)

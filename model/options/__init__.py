@@ -1,0 +1,1 @@
+"""European options on forwards: prices, Greeks, volatility surface."""

@@ -1,0 +1,99 @@
+"""All parts at once give what they give one by one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossmargin.model.margin.account import PARTS, blank_risk, measure_accounts
+from crossmargin.model.margin.arrays import Holdings, Terms
+from crossmargin.model.margin.closing_cost import CLOSING, charge_closing
+from crossmargin.model.margin.credit import credit_profit
+from crossmargin.model.margin.fractions import FRACTION, RATES, charge_fractions
+from crossmargin.model.margin.liquidity import DEPTH, charge_liquidity
+from crossmargin.model.margin.scenario import charge_scenarios
+from crossmargin.model.margin.size_premium import PREMIUM, charge_premium
+from crossmargin.model.margin.skew_premium import SKEW, charge_skew
+from crossmargin.model.margin.standard_options import SHORT_RULE, charge_options
+from crossmargin.model.margin.value_at_risk import Measure, charge_risk, covariance_factor
+from crossmargin.model.margin.weights import weigh_coins
+from crossmargin.model.state import Array
+from tests.reference.margin_rows import N_PERPS, drawn_holdings, drawn_terms, expiries_of, grid_of
+
+Charge = Callable[[Holdings, Terms, Array], Any]
+
+
+def rules(dtype: Any, *values: Any, n: int = N_PERPS) -> Array:
+    found = np.zeros(n, dtype)
+    if values:
+        found[:] = values
+    return found
+
+
+def parts_of(terms: Terms) -> dict[str, tuple[dict[str, Any], Charge]]:
+    """Fields of a risk model that a part needs, and the part by itself."""
+    rates, fractions = rules(RATES, 0.0, 0.1, 0.0, 0.05, 0.0)[:, None], rules(FRACTION)
+    rates, fractions["charge"] = np.ascontiguousarray(rates), 3.0
+    premiums, skews = rules(PREMIUM, 0.1, 0.05, 0.01, 0.8), rules(SKEW, 0.1, 0.01, 0.05, 0.005, 9.0)
+    closings = rules(CLOSING, 0.001, 1e-9, 3e-9, 2.0, 0.01, 1e5)
+    depths = rules(DEPTH, 100.0, 1e6, 0.1, 0.05, 0.0002, 0.0, 1.2)
+    shorts = rules(SHORT_RULE, 0.15, 0.1, 0.075, 0.075, 1.05, 1.0, (1.2, 1.1), 1, 0, n=2)
+    expiries, grid = expiries_of(terms), grid_of(terms, perpetual_charge=0.01)
+    n = len(terms.series)
+    factors = covariance_factor(np.array([[0.0009, 0.0008], [0.0008, 0.0016]]), "")[None]
+    options = np.array([2.5, 1.0, 0.0, 0.0])
+    measure = Measure(
+        grid.deltas, np.zeros(n), np.zeros((0, 2)), factors, options, np.zeros((2, 2)), np.zeros(1)
+    )
+    twice = np.array([1.3, 1.0])
+    return {
+        "fractions": (
+            {"rates": rates, "fractions": fractions},
+            lambda h, t, out: charge_fractions(h, t, rates, fractions, out),
+        ),
+        "size_premium": ({"premiums": premiums}, lambda h, t, o: charge_premium(h, t, premiums, o)),
+        "skew_premium": ({"skews": skews}, lambda h, t, o: charge_skew(h, t, skews, o)),
+        "closing_cost": ({"closings": closings}, lambda h, t, o: charge_closing(h, t, closings, o)),
+        "standard_options": (
+            {"expiries": expiries, "shorts": shorts},
+            lambda h, t, o: charge_options(h, t, expiries, shorts, o),
+        ),
+        "scenario": ({"grid": grid}, lambda h, t, o: charge_scenarios(h, t, grid, o)),
+        "value_at_risk": (
+            {"measure": measure, "multiples": twice},
+            lambda h, t, o: charge_risk(h, t, measure, twice, o),
+        ),
+        "liquidity": ({"depths": depths}, lambda h, t, o: charge_liquidity(h, t, depths, o)),
+    }
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        (),
+        *((name,) for name in PARTS),
+        ("fractions", "standard_options", "closing_cost", "liquidity"),
+        ("size_premium", "skew_premium", "scenario"),
+    ],
+    ids=lambda names: "+".join(names) or "none",
+)
+@given(seed=st.integers(0, 2**32))
+def test_all_parts_at_once(chosen: tuple[str, ...], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    terms = drawn_terms(rng)
+    held, parts = drawn_holdings(rng, terms), parts_of(terms)
+    risk, expected, found = blank_risk(terms), np.zeros((9, 5)), np.zeros((9, 5))
+    weigh_coins(held, terms, expected)
+    credit_profit(held, terms, risk.credit, expected)
+    for name in chosen:
+        fields, charge = parts[name]
+        risk = risk._replace(**fields)
+        risk.switches[PARTS.index(name)] = 1
+        charge(held, terms, expected)
+    risk.multiplier[:] = 1.5
+    expected[:, 3:] *= 1.5
+    measure_accounts(held, terms, risk, found)
+    assert found == pytest.approx(expected, rel=1e-12, abs=1e-7)
