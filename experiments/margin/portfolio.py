@@ -23,7 +23,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from crossmargin.experiments.explain import explain
 from crossmargin.experiments.load import read_toml
-from crossmargin.experiments.schema import Name, Table, quantity
+from crossmargin.experiments.schema import Table, quantity
+from crossmargin.experiments.tables import Name
 from crossmargin.model.errors import ParameterError, ScenarioError
 
 #: Name of a market: BTC-PERP, BTC/USDC.

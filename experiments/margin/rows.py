@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from crossmargin.experiments.schema import Name, Table
+from crossmargin.experiments.schema import Table
+from crossmargin.experiments.tables import Name
 
 
 def spread(table: Any, rows: str) -> Any:

@@ -5,7 +5,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from crossmargin.experiments.margin.rows import ByMarket
-from crossmargin.experiments.schema import Name, Table, quantity
+from crossmargin.experiments.schema import Table, quantity
+from crossmargin.experiments.tables import Name
 
 
 class Tail(Table):

@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 
 from crossmargin.experiments.margin.rows import ByMarket, spread
 from crossmargin.experiments.margin.scenario_tables import Scenarios
-from crossmargin.experiments.schema import Name, Table, quantity
+from crossmargin.experiments.schema import Table, quantity
+from crossmargin.experiments.tables import Name
 from crossmargin.model.margin.adaptive import Parameters as AdaptiveNumbers
 from crossmargin.model.margin.closing_cost import Parameters as ClosingCostNumbers
 from crossmargin.model.margin.credit import Parameters as CreditNumbers
