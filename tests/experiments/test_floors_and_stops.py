@@ -31,11 +31,15 @@ STOPS = {"stop_share": 1.0, "profit_share": 0.0, "limit_share": 0.0}
 
 
 def crowded(
-    *more: dict[str, Any], longs: dict[str, Any] | None = None, **tables: Any
+    *more: dict[str, Any], longs: dict[str, Any] | None = None, depth: float = 2e5, **tables: Any
 ) -> dict[str, Any]:
-    """A quarter of `leverage-spiral`, its longs changed, further populations added."""
+    """A quarter of `leverage-spiral`, its longs changed, further populations added.
+
+    Makers do not mind their risk, so that they stay.
+    """
     table = load_scenario("leverage-spiral").model_dump(exclude_unset=True)
-    changed = {"longs": longs or {}}
+    makers = {"behaviour": {"depth": depth, "risk_limit": 10.0}}
+    changed = {"longs": longs or {}, "makers": makers}
     table["population"] = [
         p | {"count": COUNTS[p["name"]]} | changed.get(p["name"], {}) for p in table["population"]
     ]
@@ -132,15 +136,16 @@ def test_attribution_stays_exact_when_stops_and_liquidations_mix() -> None:
 
 
 def test_who_cuts_early_is_liquidated_less_than_who_does_nothing() -> None:
+    """Where the book can take what they sell."""
     found = []
     for share in (0.0, 1.0):
         longs = {"kind": "deleveragers", "behaviour": {"cut_share": share, "pay_share": 0.0}}
-        runs = [simulate(crowded(longs=longs), seed=seed) for seed in SEEDS]
+        runs = [simulate(crowded(longs=longs, depth=1e6), seed=seed) for seed in SEEDS]
         found.append([run.summary["liquidated_notional"] for run in runs])
     assert (np.array(found[1]) < 0.8 * np.array(found[0])).all()
 
 
-SLIDE = {"kind": "price_shock", "underlying": "BTC", "at": 60.0, "change": -0.04, "spread": 780.0}
+SLIDE = {"kind": "price_shock", "underlying": "BTC", "at": 60.0, "change": -0.03, "spread": 780.0}
 
 
 def slide(seed: int, cut_share: float, pay_share: float) -> Run:
@@ -166,7 +171,7 @@ def test_when_everyone_cuts_in_a_slide_the_crowd_may_bring_itself_down() -> None
         max(slide(seed, share, 0.0).summary["liquidated_accounts"] for seed in range(1, 7))
         for share in (0.0, 1.0)
     ]
-    assert worst[1] > 1.1 * worst[0]
+    assert worst[1] > 1.5 * worst[0]
 
 
 def test_a_venue_that_tolerates_less_slippage_sells_less_through_its_stops() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 STEPS, START = 240, "2024-01-01"
 FALL = 0.2  # log price
 PERP = "BTC-PERP"
+STAY = {"depth": 1e6, "risk_limit": 10.0}  # makers who do not mind their risk
 
 
 def write_record(path: Path, fall: float = FALL) -> Path:
@@ -63,7 +64,7 @@ def falling(record: Path, **path: Any) -> dict[str, Any]:
         "population": [
             longs(3.0, 6.0),
             population("hedgers", "leveraged", 20, wealth=4e6, position=balance),
-            population("makers", "makers", 6, wealth=8e6, behaviour={"depth": 1e6}),
+            population("makers", "makers", 6, wealth=8e6, behaviour=STAY),
             population("arbitrageurs", "arbitrageurs", 4, wealth=4e6),
             population("reporters", "reporters", 5),
         ],

@@ -131,7 +131,7 @@ def test_shares_grow_with_the_market_that_the_venue_stands_for(record: Path) -> 
 
 
 def test_a_share_beyond_the_whole_fall_is_a_misfit(split: Split, record: Path) -> None:
-    huge = 1000 * split.summary["open_interest"]
+    huge = 1e5 * split.summary["open_interest"]
     found = split_path(falling(record), seeds=2, leverages=[1.0], open_interest=huge)
     assert found.summary["share"]["mean"] > 1
     assert found.summary["verdict"] == "misfit"
