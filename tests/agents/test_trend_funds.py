@@ -117,7 +117,7 @@ def test_momentum_is_the_same_part_with_other_numbers() -> None:
 # The story ------------------------------------------------------------------------------------
 
 
-def market(seed: int, herding: float, *, wealth: float = 3e5, is_there: bool = True) -> Run:
+def market(seed: int, herding: float, *, wealth: float = 1e5, is_there: bool = True) -> Run:
     """A fall of 6% in ten minutes, with momentum traders or with as many who do nothing."""
     numbers = momentum_numbers()
     numbers["behaviour"]["herding"] = herding
