@@ -32,8 +32,9 @@ def check(run: Run) -> None:
 def test_flash_crash() -> None:
     run = simulate("flash-crash", seed=1, steps=300)
     check(run)
-    graph = run.contagion.graph("population")
-    assert max(graph, key=lambda name: graph.nodes[name]["caused"]) == "whale"
+    graph = run.contagion.graph("account")
+    worst = max(graph, key=lambda row: graph.nodes[row]["caused"])
+    assert graph.nodes[worst]["population"] == "whale"
 
 
 def test_flash_crash_after_a_burn_in() -> None:
