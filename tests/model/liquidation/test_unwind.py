@@ -43,5 +43,5 @@ def test_a_vault_that_took_over_ends_with_less_than_one_that_never_sells() -> No
         return abs(float(run.accounts.loc[BACKSTOP, "position:BTC-PERP"]))
 
     assert inventory(kept) > 0
-    assert inventory(sold) < 0.5 * inventory(kept)
+    assert inventory(sold) < 0.7 * inventory(kept)
     assert set(sold.summary["residuals"].values()) == {0}
