@@ -57,7 +57,8 @@ def test_looking_at_liquidations_leaves_the_world_as_it_was() -> None:
 def test_near_liquidation_agrees_with_a_plain_account_of_one_position() -> None:
     levered = {"population.longs.position.leverage": 15.0, "population.longs.collateral": {}}
     world, _ = begin(load_scenario("calm", levered | {"population.longs.position.entry": 1.0}), 1)
-    rows = world.state.ledger.accounts["population"] == 1
+    longs = world.names.populations.index("longs")
+    rows = world.state.ledger.accounts["population"] == longs
     held = float(world.state.ledger.lots[rows, 0].sum() * world.state.ledger.markets["lot"][0])
     # equity of 1/15 less the move must stay above 3% of what is left
     assert near_liquidation(world, 0.03)[0] < 0.1 * held
