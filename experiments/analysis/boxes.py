@@ -106,7 +106,7 @@ class Box:
     mass : float
         Share of all runs that lie in the box.
     points : int
-        Of the design, with a run.
+        Of the design, with a run; those of equal values count once.
     held_out_coverage, held_out_density : float
         The same on points that were left out when the box was sought, by cross-validation; NaN for
         too few points.

@@ -18,6 +18,7 @@ from crossmargin.experiments.analysis.peeling import (
     within,
 )
 from crossmargin.experiments.checks import checked_share
+from crossmargin.experiments.sweeps.alignment import first_alike
 from crossmargin.experiments.sweeps.clusters import Clusters, proportion_worth
 from crossmargin.experiments.sweeps.extras import need
 from crossmargin.experiments.sweeps.results import Sweep
@@ -116,7 +117,10 @@ def _threshold(above: float | None, below: float | None) -> tuple[Side, float]:
 
 
 def _cases(sweep: Sweep, outcome: str, side: Side, threshold: float) -> pd.DataFrame:
-    """Runs with their point and replicate, and whether each is a case."""
+    """Runs with their point and replicate, and whether each is a case.
+
+    Points of equal values are one place, that weighs as many.
+    """
     sweep.outcome(outcome)
     runs = sweep.runs[["point", "replicate", outcome]].dropna()
     is_case = runs[outcome] > threshold if side == "above" else runs[outcome] < threshold
@@ -124,7 +128,10 @@ def _cases(sweep: Sweep, outcome: str, side: Side, threshold: float) -> pd.DataF
         which = "every run has" if len(runs) and is_case.all() else "no run has"
         case = f"{outcome} {side} {number_words(threshold)}"
         raise ParameterError(f"discover: {which} {case}; take a threshold between")
-    return runs[["point", "replicate"]].assign(is_case=is_case)
+    point = runs["point"].to_numpy(np.int64)
+    alike = first_alike(sweep.points, list(sweep.plan.paths))
+    own = point if alike is None else alike[point]
+    return runs[["replicate"]].assign(point=own, is_case=is_case)
 
 
 def _density(sweep: Sweep, inside: pd.DataFrame) -> Estimate:

@@ -19,7 +19,7 @@ from crossmargin.experiments.analysis.boxes import Limit
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-#: Share of the runs in a box that a step may peel off one side.
+#: Share of the points in a box that a step may peel off one side.
 SLICE = 0.05
 #: Distinct values up to which a factor's limits are values that it takes, not between two.
 LEVELS = 20
@@ -184,16 +184,17 @@ def within(space: Space, limits: list[Limit]) -> Mask:
 
 
 def worth(space: Space, inside: Mask) -> float:
-    """Independent runs that a run of a point is worth, on average over a box: one a point to all.
+    """Independent runs that a run of a box is worth, at most one.
 
-    p (1 - p) over the variance of the share of cases between points, a point, over the runs a
-    point. Where every point is all cases or none, ten replicates of it are worth one.
+    p (1 - p) over the variance of the share of cases from point to point, over the runs. Where
+    every point is all cases or none, ten replicates of it are worth one.
     """
     runs, cases = space.runs[inside], space.cases[inside]
-    rate, each = cases.sum() / runs.sum(), float(runs.mean())
-    spread = float(np.average((cases / runs - rate) ** 2, weights=runs))
-    alone = rate * (1.0 - rate)
-    return float(np.clip(alone / spread if spread > 0 else each, 1.0, each)) / each
+    total, squares = float(runs.sum()), float((runs**2).sum())
+    rate = cases.sum() / total
+    spread = float(((cases - rate * runs) ** 2).sum())
+    found = rate * (1.0 - rate) * total / spread if spread > 0 else 1.0
+    return float(np.clip(found, total / squares, 1.0))
 
 
 def _judged(space: Space, limits: list[Limit], i: int) -> Limit:

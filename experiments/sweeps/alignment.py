@@ -54,8 +54,12 @@ def in_plan_order(runs: pd.DataFrame, plan: Plan, points: pd.DataFrame) -> pd.Da
 
 def _alike(plan: Plan, points: pd.DataFrame) -> NDArray[np.int64] | None:
     """First point with the values of each point; None where no two points share their runs."""
-    paths = list(plan.paths)
-    if not plan.seeds.common or not paths or not points.duplicated(paths).any():
+    return first_alike(points, list(plan.paths)) if plan.seeds.common else None
+
+
+def first_alike(points: pd.DataFrame, paths: list[str]) -> NDArray[np.int64] | None:
+    """First point with the values of each point; None where all differ."""
+    if not paths or not points.duplicated(paths).any():
         return None
     groups = points.groupby(paths, sort=False, dropna=False).ngroup().to_numpy(np.int64)
     return np.unique(groups, return_index=True)[1][groups]

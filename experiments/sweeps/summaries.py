@@ -18,7 +18,7 @@ from crossmargin.experiments.sweeps.statistics import (
 from crossmargin.model.errors import ParameterError
 
 #: Why pooled runs of one replicate have no interval.
-ONE_SEED = "all runs share one seed: an interval takes two replicates or more, better twenty"
+ONE_SEED = "all runs share one seed: an interval takes two replicates or more"
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -48,7 +48,7 @@ def quantile_name(p: float) -> str:
 
 def _quantile(rows: Sorted, p: float, confidence: float) -> tuple[dict[str, Floats], Floats]:
     """Quantile and its interval by group, NaN where there are too few runs; what it is worth."""
-    centre = rows.at(p * (rows.n - 1.0))
+    centre = rows.at(np.asarray(p * (rows.n - 1), float))
     worth = np.floor(rows.worth(centre) + 1e-9)
     pairs, which = np.unique(np.stack((rows.n, worth)), axis=1, return_inverse=True)
     found = [ranks_worth(p, int(n), few, confidence) for n, few in pairs.T]

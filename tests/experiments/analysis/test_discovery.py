@@ -121,6 +121,17 @@ def test_more_replicates_do_not_narrow_what_points_decide() -> None:
     assert (many.low, many.high) == pytest.approx((few.low, few.high), abs=0.01)
 
 
+def test_a_value_that_many_points_have_is_one_piece_of_evidence() -> None:
+    law = {"path": "n", "distribution": {"poisson": {"mu": 2.0}}}
+    plan = plan_of([law], {"kind": "latin_hypercube", "points": 400}, 2)
+    box = discover(
+        sweep_of(plan, lambda values, seed: {"lost": float(values["n"] == 3)}), "lost", above=0
+    )
+    assert box.points < 12
+    assert not box.limits
+    assert box.base_rate == pytest.approx(0.18, abs=0.01)  # weighs as its points do
+
+
 SPACE = {"kind": "latin_hypercube", "points": 60, "seed": 1}
 
 

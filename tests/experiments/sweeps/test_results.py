@@ -218,7 +218,7 @@ def test_quantiles_are_refused_when_asked_for_and_noted_when_not() -> None:
     with pytest.raises(ParameterError, match=r"5 runs with point = 0 .* it takes 59"):
         sweep.summary(by="point", quantiles=[0.95])
     with pytest.raises(ParameterError, match=r"60 runs of 5 seeds, worth .* add replicates"):
-        sweep.summary(outcomes="loss", quantiles=[0.95])
+        sweep.summary(outcomes="luck", quantiles=[0.95])
     apart = sweep_of(grid_plan(count=5, seeds={"common": False}))
     pooled = apart.summary(outcomes="loss", quantiles=[0.95])
     assert (pooled["n"].item(), pooled["seeds"].item()) == (60, 60)
