@@ -2,6 +2,9 @@
 
 from html import escape
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from crossmargin.dashboards import page
 from crossmargin.dashboards.document import document, versions, write_whole
@@ -11,7 +14,6 @@ from crossmargin.dashboards.page import Card
 from crossmargin.dashboards.sweep_captions import NOTHING_VARIES, WORDS
 from crossmargin.dashboards.sweep_sections import Findings, find, said, sections
 from crossmargin.dashboards.sweep_tables import interval
-from crossmargin.experiments.sweeps import statistics
 from crossmargin.experiments.sweeps.results import Sweep
 from crossmargin.model.errors import ParameterError
 
@@ -73,8 +75,10 @@ def planned(sweep: Sweep) -> int | None:
 def cards(found: Findings) -> list[Card]:
     """Headline numbers of a sweep."""
     sweep = found.sweep
-    done, asked, failed = len(sweep.runs), planned(sweep), len(sweep.failures)
+    done, asked, failed = sweep.finished, planned(sweep), len(sweep.failures)
     remark = "finished" if asked is None else f"of {count(asked)}"
+    if done < len(sweep.runs):
+        remark += "; equal points share theirs"
     items = [
         Card("Runs", count(done), remark, "bad" if asked is not None and done < asked else ""),
         Card("Points", count(len(sweep.points)), plural(len(sweep.plan.factor), "factor")),
@@ -86,8 +90,8 @@ def cards(found: Findings) -> list[Card]:
             Card("Computing", duration(float(wall.sum())), f"{_each(float(wall.mean()))} a run")
         )
     for outcome in found.outcomes[:1]:
-        mean = statistics.mean(sweep.runs[outcome])
-        items.append(Card(f"{title_of(outcome)}, mean", number(mean.value), _plus(mean)))
+        mean = sweep.summary(outcomes=outcome, quantiles=()).iloc[0]
+        items.append(Card(f"{title_of(outcome)}, mean", number(mean["mean"]), _plus(mean)))
     for luck in found.seeds[:1]:
         remark = f"of {words_of(luck.outcome)}; {share(luck.low)} to {share(luck.high)}"
         items.append(Card("Due to luck", share(luck.share), remark))
@@ -98,10 +102,12 @@ def _each(seconds: float) -> str:
     return duration(seconds) if seconds >= 0.01 else f"{number(1000 * seconds)} ms"
 
 
-def _plus(mean: statistics.Estimate) -> str:
-    if mean.low != mean.low:
-        return "one run"
-    return f"{number(mean.low)} to {number(mean.high)}"
+def _plus(mean: "pd.Series[Any]") -> str:
+    """Interval of a mean, or why there is none."""
+    if mean["mean_low"] != mean["mean_low"]:
+        return "one run" if mean["n"] == 1 else "one seed: no interval"
+    over = f" over {plural(int(mean['seeds']), 'seed')}" if mean["seeds"] < mean["n"] else ""
+    return f"{number(mean['mean_low'])} to {number(mean['mean_high'])}{over}"
 
 
 def in_short(found: Findings) -> str:
@@ -111,20 +117,28 @@ def in_short(found: Findings) -> str:
     if not found.outcomes:
         return NOTHING_VARIES
     outcome = found.outcomes[0]
-    values = found.sweep.runs[outcome].dropna()
-    mean = statistics.mean(values)
-    words = f"{title_of(outcome)}: {interval(*mean[:3])} on average"
+    row = found.sweep.summary(outcomes=outcome, quantiles=[]).iloc[0]
+    words = f"{title_of(outcome)}: {interval(*row[['mean', 'mean_low', 'mean_high']])} on average"
     try:
-        high = statistics.quantile(values, 0.95)
-        words += f"; 95% of the runs stay below {number(high.value)}"
+        high = found.sweep.summary(outcomes=outcome, quantiles=[0.95]).iloc[0]
+        words += f"; 95% of the runs stay below {number(high['q95'])}"
     except ParameterError:
         pass
-    words += "."
+    words += f".{over_seeds(row)}"
     for luck in found.seeds[:1]:
         words += f" {share(luck.share)} of the differences between runs is luck."
     if found.box is not None and found.box.limits:
         words += f" {said(found.box)}"
     return words
+
+
+def over_seeds(row: "pd.Series[Any]") -> str:
+    """Say what an interval over runs that share seeds is over."""
+    if row["seeds"] == row["n"]:
+        return ""
+    if row["seeds"] == 1:
+        return " All points share one seed: how far luck moves this, one replicate cannot tell."
+    return f" The interval is over the {count(row['seeds'])} seeds that the points share."
 
 
 def _footer(sweep: Sweep) -> str:

@@ -1,5 +1,7 @@
 """The tables of a sweep's report: factors, outcomes, indices, luck, failures."""
 
+from typing import Any
+
 import pandas as pd
 
 from crossmargin.dashboards.figures.sweep_data import axis_of, number, value_words, words_of
@@ -55,9 +57,16 @@ def outcomes(sweep: Sweep) -> pd.DataFrame:
             name: interval(row[key], row[f"{key}_low"], row[f"{key}_high"])
             for name, key in (("mean", "mean"), ("median", "q50"), ("5%", "q5"), ("95%", "q95"))
         }
-        first = {"outcome": row["outcome"], "runs": count(row["n"])}
-        rows.append(first | numbers)
-    return pd.DataFrame(rows)
+        first = {"outcome": row["outcome"], "runs": count(row["n"]), "seeds": count(row["seeds"])}
+        rows.append(first | numbers | {"remark": remark(row)})
+    found = pd.DataFrame(rows)
+    return found if found["remark"].any() else found.drop(columns="remark")
+
+
+def remark(row: "pd.Series[Any]") -> str:
+    """Why an outcome has no interval of its mean; quantiles that are left out are seen."""
+    parts = [part for part in str(row["note"]).split("; ") if not part.startswith("quantile")]
+    return "; ".join(parts)
 
 
 def curves(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:

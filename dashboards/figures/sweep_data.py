@@ -8,8 +8,10 @@ import pandas as pd
 
 from crossmargin.dashboards.figures.words import short
 from crossmargin.experiments.analysis.boxes import number_words
+from crossmargin.experiments.sweeps.clusters import seeds_of
+from crossmargin.experiments.sweeps.groups import Groups
 from crossmargin.experiments.sweeps.results import Sweep
-from crossmargin.experiments.sweeps.summaries import Groups, summarise
+from crossmargin.experiments.sweeps.summaries import summarise
 from crossmargin.experiments.sweeps.views import names_of
 
 #: Values of a factor up to which each has its place in a figure; more are put into bins.
@@ -105,9 +107,9 @@ def number_axis(values: Any) -> dict[str, Any]:
 
 
 def varying(sweep: Sweep, outcome: str) -> bool:
-    """Tell whether an outcome differs between runs."""
-    column = sweep.runs[outcome]
-    return bool(column.notna().any()) and float(column.max()) > float(column.min())
+    """Tell whether an outcome differs between runs, and is finite in all that have it."""
+    low, high = float(sweep.runs[outcome].min()), float(sweep.runs[outcome].max())
+    return math.isfinite(low) and math.isfinite(high) and high > low
 
 
 def main_outcomes(sweep: Sweep, most: int = 3) -> list[str]:
@@ -135,11 +137,12 @@ def curve(sweep: Sweep, outcome: str, name: str, confidence: float = 0.95) -> pd
     Returns
     -------
     DataFrame
-        `x` and, in the unit of the outcome, `mean`, `mean_low`, `mean_high`, `q10` and `q90` (NaN
-        where there are too few runs for those), `n`.
+        `x` and, in the unit of the outcome, `mean`, `mean_low`, `mean_high` (over seeds, NaN for
+        one), `q10` and `q90` (NaN where there are too few runs for those), `n`.
     """
     frame = pd.DataFrame({"x": banded(sweep, axis_of(sweep, name)), "y": sweep.runs[outcome]})
-    found = summarise(frame, Groups(frame, ["x"]), ["y"], (0.1, 0.9), confidence, strict=False)
+    groups = Groups(frame, ["x"], seeds_of(sweep.plan, sweep.runs))
+    found = summarise(frame, groups, ["y"], (0.1, 0.9), confidence, strict=False)
     return found[["x", "n", "mean", "mean_low", "mean_high", "q10", "q90"]]
 
 

@@ -40,7 +40,8 @@ class Limit:
     values : tuple
         Words or truth values allowed, for a factor that is no number.
     chance : float
-        Probability that so many cases would lie within by luck, were the limit of no use.
+        Probability that so many cases would lie within by luck, were the limit of no use; with
+        points as evidence, not replicates.
     """
 
     path: str
@@ -97,12 +98,15 @@ class Box:
     coverage : float
         Share of all cases that lie in the box.
     density : Estimate
-        Share of the runs in the box that are cases, with Clopper and Pearson's interval. The box
-        was chosen on these runs: `held_out_density` is the number to expect of new ones.
+        Share of the runs in the box that are cases, with Clopper and Pearson's interval for so many
+        runs as they are worth: replicates of a point, or of a seed, may come out alike. The box was
+        chosen on these runs: `held_out_density` is the number to expect of new ones.
     base_rate : float
         Share of all runs that are cases.
     mass : float
         Share of all runs that lie in the box.
+    points : int
+        Of the design, with a run; those of equal values count once.
     held_out_coverage, held_out_density : float
         The same on points that were left out when the box was sought, by cross-validation; NaN for
         too few points.
@@ -118,6 +122,7 @@ class Box:
     density: Estimate
     base_rate: float
     mass: float
+    points: int
     held_out_coverage: float
     held_out_density: float
     steps: pd.DataFrame
@@ -144,7 +149,8 @@ class Box:
         if not self.limits:
             return (
                 f"No corner of the factors stands out: {self.case} in {_percent(self.base_rate)} "
-                "of all runs, and no box of some size has clearly more."
+                f"of all runs, and where a box has more, luck in which of {self.points:,} points "
+                "are cases may explain it. More points would tell, more replicates would not."
             )
         corner = _joined([limit.words() for limit in self.limits])
         found = (

@@ -18,9 +18,11 @@ from crossmargin.experiments.analysis.peeling import (
     within,
 )
 from crossmargin.experiments.checks import checked_share
+from crossmargin.experiments.sweeps.alignment import first_alike
+from crossmargin.experiments.sweeps.clusters import Clusters, proportion_worth
 from crossmargin.experiments.sweeps.extras import need
 from crossmargin.experiments.sweeps.results import Sweep
-from crossmargin.experiments.sweeps.statistics import proportion
+from crossmargin.experiments.sweeps.statistics import Estimate
 from crossmargin.experiments.sweeps.views import names_of
 from crossmargin.model.errors import ParameterError
 
@@ -46,6 +48,9 @@ def discover(
     least: float = 0.05,
 ) -> Box:
     """Find a box of factors in which an outcome is often beyond a threshold.
+
+    The evidence are points of the design: replicates tell the share of cases at a point, and add
+    none about where the cases lie. A small design tells no corner, however many its replicates.
 
     Parameters
     ----------
@@ -78,7 +83,8 @@ def discover(
     checked_share("coverage", coverage)
     checked_share("least", least)
     side, threshold = _threshold(above, below)
-    space = _space(sweep, outcome, side, threshold, factors)
+    cases = _cases(sweep, outcome, side, threshold)
+    space = _space(sweep, cases, factors)
     searches = {"peel": _peeling(coverage, least), "tree": _tree(least)}
     if method not in searches:
         raise ParameterError(f"method = {method!r}: must be 'peel' or 'tree'")
@@ -92,9 +98,10 @@ def discover(
         threshold=threshold,
         limits=tuple(limits),
         coverage=found.coverage,
-        density=proportion(int(space.cases[inside].sum()), int(space.runs[inside].sum())),
+        density=_density(sweep, cases[cases["point"].isin(space.points.index[inside])]),
         base_rate=float(space.cases.sum() / space.runs.sum()),
         mass=found.mass,
+        points=len(space.points),
         held_out_coverage=held_out[0],
         held_out_density=held_out[1],
         steps=_table(space, steps),
@@ -109,24 +116,48 @@ def _threshold(above: float | None, below: float | None) -> tuple[Side, float]:
     raise ParameterError("discover: give either above or below, the threshold of a case")
 
 
-def _space(
-    sweep: Sweep, outcome: str, side: Side, threshold: float, factors: Sequence[str] | None
-) -> Space:
-    """Points with their runs and cases."""
+def _cases(sweep: Sweep, outcome: str, side: Side, threshold: float) -> pd.DataFrame:
+    """Runs with their point and replicate, and whether each is a case.
+
+    Points of equal values are one place, that weighs as many.
+    """
     sweep.outcome(outcome)
-    runs = sweep.runs[["point", outcome]].dropna()
+    runs = sweep.runs[["point", "replicate", outcome]].dropna()
     is_case = runs[outcome] > threshold if side == "above" else runs[outcome] < threshold
     if is_case.all() or not is_case.any():
         which = "every run has" if len(runs) and is_case.all() else "no run has"
         case = f"{outcome} {side} {number_words(threshold)}"
         raise ParameterError(f"discover: {which} {case}; take a threshold between")
-    grouped = is_case.groupby(runs["point"])
-    counts, cases = grouped.size(), grouped.sum()
+    point = runs["point"].to_numpy(np.int64)
+    alike = first_alike(sweep.points, list(sweep.plan.paths))
+    own = point if alike is None else alike[point]
+    return runs[["replicate"]].assign(point=own, is_case=is_case)
+
+
+def _density(sweep: Sweep, inside: pd.DataFrame) -> Estimate:
+    """Share of cases among the runs of a box, with points as units, or seeds where these say less.
+
+    Replicates of a point may all come out alike, and so may runs that share a seed.
+    """
+    hits, n = inside["is_case"].to_numpy(bool), len(inside)
+    units = [inside["point"].to_numpy(np.int64)]
+    if sweep.plan.seeds.common and inside["replicate"].nunique() > 1:
+        units.append(inside["replicate"].to_numpy(np.int64))
+    one = np.zeros(n, np.int64)
+    worth = min(float(Clusters(one, unit, 1).worth(hits)[0]) for unit in units)
+    share = float(hits.mean())
+    return Estimate(share, *proportion_worth(share, worth, 0.95), n)
+
+
+def _space(sweep: Sweep, cases: pd.DataFrame, factors: Sequence[str] | None) -> Space:
+    """Points with their runs and cases."""
+    grouped = cases.groupby("point")["is_case"]
+    counts, hits = grouped.size(), grouped.sum()
     paths = [sweep.path(name) for name in factors] if factors else list(sweep.plan.paths)
     names, units = names_of(sweep), {f.path: f.unit or "" for f in sweep.plan.factor}
     labels = {path: (names[path], units[path]) for path in paths}
     points = sweep.points.loc[counts.index, paths]
-    return Space(points, labels, counts.to_numpy(float), cases.to_numpy(float))
+    return Space(points, labels, counts.to_numpy(float), hits.to_numpy(float))
 
 
 def _peeling(coverage: float, least: float) -> Search:

@@ -19,7 +19,7 @@ from crossmargin.experiments.analysis.boxes import Limit
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-#: Share of the runs in a box that a step may peel off one side.
+#: Share of the points in a box that a step may peel off one side.
 SLICE = 0.05
 #: Distinct values up to which a factor's limits are values that it takes, not between two.
 LEVELS = 20
@@ -140,9 +140,10 @@ def _end(column: "pd.Series[Any]", end: float, side: int) -> float | None:
 def useful(space: Space, limits: list[Limit]) -> list[Limit]:
     """Limits without those that luck may explain, the least useful dropped first.
 
-    The two ends of a limit are judged apart. The chance of one is that of so many cases among the
-    runs of the box, were each as likely a case as in the box without it (Bryant and Lempert's
-    quasi-p-value).
+    The two ends of a limit are judged apart. The chance of one is that of so many cases in the box,
+    were each run as likely a case as in the box without it (Bryant and Lempert's quasi-p-value).
+    Replicates of a point are no evidence of their own where the points differ, so that runs count
+    for as many independent ones as they are worth: see `worth`.
     """
     limits = [end for limit in limits for end in _ends(limit)]
     while limits:
@@ -182,10 +183,30 @@ def within(space: Space, limits: list[Limit]) -> Mask:
     return inside
 
 
-def _judged(space: Space, limits: list[Limit], i: int) -> Limit:
-    from scipy.stats import binom
+def worth(space: Space, inside: Mask) -> float:
+    """Independent runs that a run of a box is worth, at most one.
 
+    p (1 - p) over the variance of the share of cases from point to point, over the runs. Where
+    every point is all cases or none, ten replicates of it are worth one.
+    """
+    runs, cases = space.runs[inside], space.cases[inside]
+    total, squares = float(runs.sum()), float((runs**2).sum())
+    rate = cases.sum() / total
+    spread = float(((cases - rate * runs) ** 2).sum())
+    found = rate * (1.0 - rate) * total / spread if spread > 0 else 1.0
+    return float(np.clip(found, total / squares, 1.0))
+
+
+def _judged(space: Space, limits: list[Limit], i: int) -> Limit:
     inside, without = within(space, limits), within(space, limits[:i] + limits[i + 1 :])
-    n, cases = space.runs[inside].sum(), space.cases[inside].sum()
+    share = worth(space, without)
+    n, cases = share * space.runs[inside].sum(), share * space.cases[inside].sum()
     rate = space.cases[without].sum() / space.runs[without].sum()
-    return replace(limits[i], chance=float(binom.sf(cases - 1, n, rate)))
+    return replace(limits[i], chance=at_least(float(cases), float(n), float(rate)))
+
+
+def at_least(cases: float, n: float, rate: float) -> float:
+    """Probability of so many cases or more among n runs, whole numbers or not."""
+    from scipy.special import betainc
+
+    return float(betainc(cases, n - cases + 1.0, rate)) if cases > 0 else 1.0

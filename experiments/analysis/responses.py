@@ -10,8 +10,7 @@ from crossmargin.model.errors import ParameterError
 def response(sweep: Sweep, outcome: str) -> pd.DataFrame:
     """Mean, variance and number of runs of an outcome by point of the design.
 
-    Points that have the same values share their runs: identity goes by values. A point without a
-    run has NaN.
+    A point without a run has NaN.
 
     Returns
     -------
@@ -23,21 +22,11 @@ def response(sweep: Sweep, outcome: str) -> pd.DataFrame:
     grouped = runs.groupby("point")[outcome]
     found = pd.DataFrame({"mean": grouped.mean(), "variance": grouped.var(), "n": grouped.size()})
     found = found.reindex(sweep.points.index)
-    missing = found["n"].isna()
-    if missing.any() and sweep.plan.paths:
-        found.loc[missing] = _of_equal_points(sweep, found)[missing]
     return found.assign(n=found["n"].fillna(0).astype(np.int64))
 
 
-def _of_equal_points(sweep: Sweep, found: pd.DataFrame) -> pd.DataFrame:
-    paths = list(sweep.plan.paths)
-    known = sweep.points[paths].join(found).dropna(subset="n").drop_duplicates(paths)
-    merged = sweep.points[paths].merge(known, on=paths, how="left")
-    return merged[["mean", "variance", "n"]].set_axis(sweep.points.index)
-
-
 def varying(sweep: Sweep, outcome: str, means: "pd.Series[float]") -> None:
-    """Refuse an outcome that is the same everywhere: there is nothing to explain.
+    """Refuse an outcome that is the same everywhere, or somewhere infinite: nothing explains it.
 
     Raises
     ------
@@ -47,6 +36,8 @@ def varying(sweep: Sweep, outcome: str, means: "pd.Series[float]") -> None:
     known = means.dropna()
     if known.empty:
         raise ParameterError(f"outcome {outcome!r}: no run has a value of it")
+    if not np.isfinite(known).all():
+        raise ParameterError(f"outcome {outcome!r} is infinite in a run: it has no variance")
     if float(np.ptp(known)) <= 1e-12 * float(known.abs().max()):
         raise ParameterError(
             f"outcome {outcome!r} is {known.iloc[0]:g} at every point: there is nothing to explain"

@@ -7,7 +7,10 @@ import pandas as pd
 from crossmargin.experiments.analysis.boxes import number_words
 from crossmargin.experiments.studies.study import Shown, Study
 from crossmargin.experiments.sweeps import statistics
+from crossmargin.experiments.sweeps.clusters import seeds_of
+from crossmargin.experiments.sweeps.groups import Groups
 from crossmargin.experiments.sweeps.results import Sweep
+from crossmargin.experiments.sweeps.summaries import exceedances, summarise
 
 
 def values_of(sweep: Sweep, panel: Shown) -> "pd.Series[float]":
@@ -25,13 +28,23 @@ def cells(sweep: Sweep, study: Study, panel: Shown) -> pd.DataFrame:
     -------
     DataFrame
         `x` and `by` as in the plan; `mean`, `low`, `high` as shown: Student's interval, or Clopper
-        and Pearson's where the panel is a share of runs; `n`.
+        and Pearson's where the panel is a share of runs, over seeds where points of a cell share
+        them; `n`.
     """
     frame = runs_by_cell(sweep, study, panel)
-    rows = []
-    for (x, by), group in frame.groupby(["x", "by"], sort=True):
-        rows.append((x, by, *_interval(group["value"].dropna(), panel)))
-    return pd.DataFrame(rows, columns=["x", "by", "mean", "low", "high", "n"])
+    groups = Groups(frame, ["x", "by"], seeds_of(sweep.plan, frame))
+    if panel.above is not None:
+        found = _shares(frame, groups, panel)
+    else:
+        found = summarise(frame, groups, ["value"], (), 0.95, strict=False)
+        found = found.rename(columns={"mean_low": "low", "mean_high": "high"})
+    return _within_range(found[["x", "by", "mean", "low", "high", "n"]], frame, panel)
+
+
+def _shares(frame: pd.DataFrame, groups: Groups, panel: Shown) -> pd.DataFrame:
+    found = exceedances(frame["value"].to_numpy(float), groups, 0.0, 0.95)
+    found = found.rename(columns={"probability": "mean"})
+    return found.assign(**{end: panel.scale * found[end] for end in ("mean", "low", "high")})
 
 
 def runs_by_cell(sweep: Sweep, study: Study, panel: Shown) -> pd.DataFrame:
@@ -47,17 +60,14 @@ def runs_by_cell(sweep: Sweep, study: Study, panel: Shown) -> pd.DataFrame:
     )
 
 
-def _interval(values: "pd.Series[float]", panel: Shown) -> tuple[float, float, float, int]:
-    if panel.above is not None and len(values):
-        found = statistics.proportion(int((values > 0).sum()), len(values))
-        mean, low, high = (panel.scale * value for value in found[:3])
-        return mean, low, high, len(values)
-    mean, low, high, n = statistics.mean(values)
-    if len(values) and values.min() >= 0:
-        low = max(low, 0.0)  # an interval of what cannot be negative
-    if panel.unit == "%" and len(values) and values.max() <= 100:
-        high = min(high, 100.0)
-    return mean, low, high, n
+def _within_range(found: pd.DataFrame, frame: pd.DataFrame, panel: Shown) -> pd.DataFrame:
+    """Intervals cut where the values cannot go: below nothing, above all."""
+    values = frame.groupby(["x", "by"], sort=True)["value"].agg(["min", "max"]).reset_index()
+    low, high = found["low"], found["high"]
+    low = low.where(~(values["min"] >= 0), low.clip(lower=0.0))
+    if panel.unit == "%":
+        high = high.where(~(values["max"] <= 100), high.clip(upper=100.0))
+    return found.assign(low=low, high=high)
 
 
 def findings(sweep: Sweep, study: Study) -> list[str]:

@@ -26,9 +26,12 @@ def in_plan_order(runs: pd.DataFrame, plan: Plan, points: pd.DataFrame) -> pd.Da
 
     A run written under an earlier plan bears the point that has its values now. Values are those of
     the plan, to the last bit. Runs whose values or replicate the plan no longer has are left out,
-    with a warning.
+    with a warning. A run that several points of equal values share has a row for each of them.
     """
     place, is_exact = _points_of(runs, plan, points)
+    alike = _alike(plan, points)
+    if alike is not None:  # whichever of the equal points made a run
+        place = np.where(place >= 0, alike[place], -1)
     replicate = runs["replicate"].to_numpy(np.int64)
     width = max(ceiling(plan), 1)
     kept = np.flatnonzero((place >= 0) & (replicate < width))
@@ -44,7 +47,36 @@ def in_plan_order(runs: pd.DataFrame, plan: Plan, points: pd.DataFrame) -> pd.Da
         found = found.assign(**{path: points[path].to_numpy()[place[kept]] for path in plan.paths})
     if (np.diff(key) == 0).any():  # equal runs have equal points and replicates
         found = found[~found["run_id"].duplicated()]
+    if alike is not None:
+        found = _for_each_point(found, alike)
     return found.reset_index(drop=True)
+
+
+def _alike(plan: Plan, points: pd.DataFrame) -> NDArray[np.int64] | None:
+    """First point with the values of each point; None where no two points share their runs."""
+    return first_alike(points, list(plan.paths)) if plan.seeds.common else None
+
+
+def first_alike(points: pd.DataFrame, paths: list[str]) -> NDArray[np.int64] | None:
+    """First point with the values of each point; None where all differ."""
+    if not paths or not points.duplicated(paths).any():
+        return None
+    groups = points.groupby(paths, sort=False, dropna=False).ngroup().to_numpy(np.int64)
+    return np.unique(groups, return_index=True)[1][groups]
+
+
+def _for_each_point(runs: pd.DataFrame, alike: NDArray[np.int64]) -> pd.DataFrame:
+    """A row for each point of each run, where runs bear the first of several equal points."""
+    members = np.argsort(alike, kind="stable")
+    sizes = np.bincount(alike, minlength=len(alike))
+    begin = np.cumsum(sizes) - sizes
+    first = runs["point"].to_numpy(np.int64)
+    times = sizes[first]
+    rows = np.repeat(np.arange(len(runs)), times)
+    turn = np.arange(len(rows)) - np.repeat(np.cumsum(times) - times, times)
+    point = members[begin[first][rows] + turn]
+    order = np.argsort(point, kind="stable")  # replicates are in order already
+    return runs.take(rows[order]).assign(point=point[order])
 
 
 def _points_of(

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from crossmargin.experiments.checks import checked_number, checked_share
-from crossmargin.experiments.explain import did_you_mean
 from crossmargin.experiments.sweeps import reading, summaries
 from crossmargin.experiments.sweeps.alignment import in_plan_order
+from crossmargin.experiments.sweeps.clusters import seeds_of
+from crossmargin.experiments.sweeps.groups import Groups
+from crossmargin.experiments.sweeps.names import outcome_of, path_of
 from crossmargin.experiments.sweeps.plan import Plan
 from crossmargin.experiments.sweeps.statistics import Tail
 from crossmargin.model.errors import ParameterError
@@ -87,15 +89,26 @@ class Sweep:
 
     @functools.cached_property
     def runs(self) -> pd.DataFrame:
-        """One row a finished run: run_id, point, replicate, seed, factors by path, outcomes."""
+        """Finished runs: run_id, point, replicate, seed, factors by path, outcomes.
+
+        A row for each point and replicate: a run that points of equal values share stands once for
+        each of them, so that what is computed from the rows weighs points as the design does.
+        """
         return self._runs(None)
+
+    @functools.cached_property
+    def finished(self) -> int:
+        """Runs finished, each once, however many points share it."""
+        runs = self._some(())
+        is_shared = self.plan.seeds.common and self.points.duplicated().any()
+        return int(runs["run_id"].nunique()) if is_shared else len(runs)
 
     def _some(self, outcomes: Sequence[str]) -> pd.DataFrame:
         """Runs with at least some outcomes: those in memory, or no more than is needed."""
         return self.runs if "runs" in self.__dict__ else self._runs(outcomes)
 
     def _runs(self, outcomes: Sequence[str] | None) -> pd.DataFrame:
-        """Runs with some of the outcomes, or all; two points of equal values share their runs."""
+        """Runs with some of the outcomes, or all."""
         columns = None
         if outcomes is not None:
             columns = [*reading.IDENTITY, *self.plan.paths, *outcomes]
@@ -156,40 +169,16 @@ class Sweep:
         return reading.of_runs(rows, self._some(()), columns)
 
     def path(self, name: str) -> str:
-        """Path of a factor by its path, its label or the last word of its path.
-
-        Raises
-        ------
-        ParameterError
-            When no factor has the name, or several have.
-        """
-        if name in self.plan.paths:
-            return name
-        found = [factor.path for factor in self.plan.factor if factor.name == name]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise ParameterError(f"factor {name!r}: is one of {', '.join(found)}; give the path")
-        known = dict.fromkeys((*self.plan.paths, *(factor.name for factor in self.plan.factor)))
-        raise ParameterError(f"there is no factor {name!r}; {did_you_mean(name, known)}")
+        """Path of a factor by its path, its label or the last word of its path; or refused."""
+        return path_of(self.plan, name)
 
     def outcome(self, name: str) -> str:
-        """Name of an outcome that there is.
-
-        Raises
-        ------
-        ParameterError
-            When there is no such outcome.
-        """
-        if name not in self.outcomes:
-            raise ParameterError(
-                f"there is no outcome {name!r}; {did_you_mean(name, self.outcomes)}"
-            )
-        return name
+        """Name of an outcome; refused when there is no such outcome."""
+        return outcome_of(self.outcomes, name)
 
     def _grouped(
         self, by: str | Sequence[str] | None, outcomes: Sequence[str]
-    ) -> tuple[pd.DataFrame, summaries.Groups]:
+    ) -> tuple[pd.DataFrame, Groups]:
         """Runs with some outcomes, grouped by columns that bear the names given."""
         if not isinstance(by, str | list | tuple | None):
             raise ParameterError(f"by = {by!r}: must be the name of a factor, or several")
@@ -197,7 +186,8 @@ class Sweep:
         columns = [n if n in ("point", "replicate") else self.path(n) for n in names]
         runs = self._some(outcomes)
         keys = runs[columns].set_axis(names, axis=1)
-        return runs, summaries.Groups(keys, names)
+        seeds = None if "point" in columns else seeds_of(self.plan, runs)
+        return runs, Groups(keys, names, seeds)
 
     def summary(
         self,
@@ -223,8 +213,8 @@ class Sweep:
         Returns
         -------
         DataFrame
-            The columns of `by`, `outcome`, `n`, `mean`, `mean_low`, `mean_high` (Student), `sd`,
-            `q50`, `q50_low`, `q50_high` (order statistics) and so on, `note`.
+            The columns of `by`, `outcome`, `n`, `seeds`, `mean`, `mean_low`, `mean_high`
+            (Student), `sd`, `q50`, `q50_low`, `q50_high` (order statistics) and so on, `note`.
 
         Raises
         ------
@@ -233,8 +223,10 @@ class Sweep:
 
         Notes
         -----
-        The intervals take runs as independent. Those of one point are; those of several points
-        share seeds where the plan has common random numbers.
+        Intervals are over seeds, of which `seeds` says the number: runs of several points that
+        share them under common random numbers are not independent (`clusters.py`). They say what
+        other seeds would give at these points; how well the points stand for all values that the
+        factors may take is another question.
         """
         if outcomes is None:  # all of them are read anyway, and their names with them
             outcomes = self._named(self.runs.columns)
@@ -254,7 +246,11 @@ class Sweep:
         by: str | Sequence[str] | None = None,
         confidence: float = 0.95,
     ) -> pd.DataFrame:
-        """Probability that an outcome lies above a threshold, with Clopper-Pearson intervals."""
+        """Probability that an outcome lies above a threshold, with Clopper-Pearson intervals.
+
+        `seeds` is the number of independent ones: where points share them, the intervals are those
+        of so many runs as the sample is worth (Korn and Graubard).
+        """
         level = checked_share("confidence", confidence)
         runs, groups = self._grouped(by, [self.outcome(outcome)])
         threshold = checked_number("threshold", threshold)
@@ -270,7 +266,8 @@ class Sweep:
     ) -> pd.DataFrame:
         """Expected shortfall: mean of the worst `1 - level` of the runs, with bootstrap intervals.
 
-        `tail` says which end is the worst: large values (a loss) or small ones (a balance).
+        `tail` says which end is the worst: large values (a loss) or small ones (a balance). Where
+        points share seeds, whole seeds are drawn, and runs of ten must lie in the tail.
         """
         runs, groups = self._grouped(by, [self.outcome(outcome)])
         values = runs[outcome].to_numpy(float)

@@ -31,6 +31,9 @@ CORRECTED = 2000
 #: Values that the bootstrap holds at a time.
 BATCH = 5_000_000
 
+#: Interval of what has none.
+NO_ENDS = (math.nan, math.nan)
+
 Tail = Literal["upper", "lower"]
 
 
@@ -59,13 +62,14 @@ def finite(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def mean(values: ArrayLike, confidence: float = 0.95) -> Estimate:
-    """Mean with Student's interval, in the unit of the values; one run has no interval."""
+    """Mean with Student's interval, in the unit of the values; one run has none."""
     from scipy.stats import t
 
     known, level = finite(values), checked_share("confidence", confidence)
-    n, centre = len(known), float(known.mean())
-    if n < 2:
-        return Estimate(centre, math.nan, math.nan, n)
+    with np.errstate(invalid="ignore"):  # of both signs infinite: no mean at all
+        n, centre = len(known), float(known.mean())
+    if n < 2 or not math.isfinite(centre):
+        return Estimate(centre, *NO_ENDS, n)
     half = float(t.ppf(0.5 + level / 2, n - 1) * known.std(ddof=1) / math.sqrt(n))
     return Estimate(centre, centre - half, centre + half, n)
 
@@ -134,7 +138,11 @@ def quantile(values: ArrayLike, p: float, confidence: float = 0.95) -> Estimate:
     if places is None:
         raise ParameterError(refusal(p, len(known), confidence))
     low, high = (float(known[place - 1]) for place in places)
-    return Estimate(float(np.quantile(known, p)), low, high, len(known))
+    with np.errstate(invalid="ignore"):  # between two infinite values
+        value = float(np.quantile(known, p))
+    if math.isnan(value):
+        value = float(np.quantile(known, p, method="lower"))
+    return Estimate(value, low, high, len(known))
 
 
 @functools.cache
@@ -173,6 +181,7 @@ def expected_shortfall(
     confidence: float = 0.95,
     *,
     tail: Tail = "upper",
+    seeds: ArrayLike | None = None,
     resamples: int = 999,
     seed: int = 0,
 ) -> Estimate:
@@ -186,6 +195,8 @@ def expected_shortfall(
         0.95 averages the worst 5%.
     tail : {"upper", "lower"}
         Which end is the worst: that of large values, as for losses, or that of small ones.
+    seeds : array, optional
+        Seed by run, or its number, where runs share them: the bootstrap then draws whole seeds.
     resamples, seed : int
         Of the bootstrap: corrected for bias and acceleration up to 2,000 runs, of percentiles
         beyond.
@@ -193,7 +204,8 @@ def expected_shortfall(
     Raises
     ------
     ParameterError
-        When fewer than ten runs lie in the tail; says how many runs it takes.
+        When fewer than ten runs lie in the tail, or runs of fewer than ten seeds; says how many it
+        takes.
 
     Notes
     -----
@@ -211,9 +223,27 @@ def expected_shortfall(
     if tail not in ("upper", "lower"):
         raise ParameterError(f"tail = {tail!r}: must be 'upper' or 'lower'")
     sign = 1.0 if tail == "upper" else -1.0
-    found = _bootstrapped(sign * known, level, confidence, resamples, seed)
+    if np.isinf(known).any():
+        with np.errstate(invalid="ignore"):
+            return Estimate(sign * float(tail_mean(sign * known, level)), *NO_ENDS, len(known))
+    own = _own_seeds(values, seeds)
+    if own is None:
+        found = _bootstrapped(sign * known, level, confidence, resamples, seed)
+    else:
+        from crossmargin.experiments.sweeps import clusters
+
+        options = {"resamples": resamples, "seed": seed}
+        found = clusters.shortfall(sign * known, own, level, confidence, **options)
     low, high = sorted((sign * found.low, sign * found.high))
     return Estimate(sign * found.value, low, high, found.n)
+
+
+def _own_seeds(values: ArrayLike, seeds: ArrayLike | None) -> NDArray[np.int64] | None:
+    """Seeds of the values that are known; None where no two of them share one."""
+    if seeds is None:
+        return None
+    found = np.asarray(seeds).ravel()[~np.isnan(np.asarray(values, float).ravel())]
+    return found if len(np.unique(found)) < len(found) else None
 
 
 def _bootstrapped(

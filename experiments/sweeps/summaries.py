@@ -6,97 +6,39 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crossmargin.experiments.sweeps import clusters
+from crossmargin.experiments.sweeps.clusters import ranks_worth
+from crossmargin.experiments.sweeps.groups import Groups, Sorted
 from crossmargin.experiments.sweeps.statistics import (
     Tail,
     expected_shortfall,
     proportion,
-    ranks,
     refusal,
 )
 from crossmargin.model.errors import ParameterError
+
+#: Why pooled runs of one replicate have no interval.
+ONE_SEED = "all runs share one seed: an interval takes two replicates or more"
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-class Groups:
-    """Runs by the values of some columns: an order by group, and a frame with a row a group."""
-
-    def __init__(self, runs: pd.DataFrame, by: Sequence[str]) -> None:
-        if by:
-            grouped = runs.groupby(list(by), sort=True, observed=True, dropna=False)
-            self.codes: Integers = grouped.ngroup().to_numpy(np.int64)
-            first = np.unique(self.codes, return_index=True)[1]
-            self.keys = runs[list(by)].iloc[first].reset_index(drop=True)
-        else:
-            self.codes = np.zeros(len(runs), np.int64)
-            self.keys = pd.DataFrame(index=range(1))
-        self.count = len(self.keys)
-        self.sizes: Integers = np.bincount(self.codes, minlength=self.count)
-        self.first: Integers = np.cumsum(self.sizes) - self.sizes
-        is_ordered = bool((np.diff(self.codes) >= 0).all())
-        self.order = None if is_ordered else np.argsort(self.codes, kind="stable")
-
-    def ordered(self, values: Floats) -> Floats:
-        """Copy of a column, group by group."""
-        return values.copy() if self.order is None else values[self.order]
-
-    def where(self, group: int) -> str:
-        """Words for a group: ` with leverage = 20`."""
-        row = self.keys.iloc[group]
-        words = ", ".join(f"{name} = {value}" for name, value in row.items())
-        return f" with {words}" if words else ""
-
-
-class Sorted:
-    """Values of an outcome sorted within their groups, what is missing left out."""
-
-    def __init__(self, values: Floats, groups: Groups) -> None:
-        found = groups.ordered(values)
-        for size in np.unique(groups.sizes[groups.sizes > 1]):  # groups of a size, as a matrix
-            if size == len(found) // groups.count and (groups.sizes == size).all():
-                found.reshape(groups.count, size).sort(axis=1)
-            else:
-                first = groups.first[groups.sizes == size]
-                places = first[:, None] + np.arange(size)
-                found[places] = np.sort(found[places], axis=1)
-        known = ~np.isnan(found)
-        self.n: Integers = np.bincount(
-            np.repeat(np.arange(groups.count), groups.sizes)[known], minlength=groups.count
-        )
-        self.values: Floats = found if known.all() else found[known]
-        self.first: Integers = np.cumsum(self.n) - self.n
-
-    def sums(self, values: Floats) -> Floats:
-        """Sum by group; zero for an empty one."""
-        found = np.zeros(len(self.n))
-        if len(values):
-            filled = self.n > 0
-            found[filled] = np.add.reduceat(values, self.first[filled])
-        return found
-
-    def at(self, places: Floats) -> Floats:
-        """Value at a place from 0 within each group, between two by their distance."""
-        found = np.full(len(self.n), np.nan)
-        usable = (self.n > 0) & np.isfinite(places)
-        low = np.floor(places[usable]).astype(np.int64)
-        high = np.minimum(low + 1, self.n[usable] - 1)
-        first, weight = self.first[usable], places[usable] - low
-        below, above = self.values[first + low], self.values[first + high]
-        found[usable] = np.where(weight > 0, below * (1 - weight) + above * weight, below)
-        return found
-
-
 def _means(rows: Sorted, confidence: float) -> dict[str, Floats | Integers]:
+    """Mean, Student's interval over seeds and spread; what is infinite has no interval."""
     from scipy.stats import t
 
     with np.errstate(divide="ignore", invalid="ignore"):
         centre = rows.sums(rows.values) / rows.n
         squares = rows.sums((rows.values - np.repeat(centre, rows.n)) ** 2)
         sd = np.where(rows.n > 1, np.sqrt(squares / (rows.n - 1)), np.nan)
-        half = t.ppf(0.5 + confidence / 2, np.maximum(rows.n - 1, 1)) * sd / np.sqrt(rows.n)
-    low, high = centre - half, centre + half
-    return {"n": rows.n, "mean": centre, "mean_low": low, "mean_high": high, "sd": sd}
+        error = sd / np.sqrt(rows.n)
+        if rows.clusters is not None:
+            error = rows.clusters.error(rows.given)
+        half = t.ppf(0.5 + confidence / 2, np.maximum(rows.seeds - 1, 1)) * error
+        low, high = centre - half, centre + half
+    first = {"n": rows.n, "seeds": rows.seeds}
+    return first | {"mean": centre, "mean_low": low, "mean_high": high, "sd": sd}
 
 
 def quantile_name(p: float) -> str:
@@ -104,32 +46,54 @@ def quantile_name(p: float) -> str:
     return f"q{100 * p:.10g}"
 
 
-def _quantile(rows: Sorted, p: float, confidence: float) -> dict[str, Floats]:
-    """Quantile and its interval by group; NaN where there are too few runs."""
-    sizes, which = np.unique(rows.n, return_inverse=True)
-    found = [ranks(p, int(n), confidence) for n in sizes]
-    low = np.array([np.nan if r is None else r[0] - 1.0 for r in found])[which]
-    high = np.array([np.nan if r is None else r[1] - 1.0 for r in found])[which]
-    place = np.where(np.isnan(low), np.nan, p * (rows.n - 1))
-    name = quantile_name(p)
-    return {name: rows.at(place), f"{name}_low": rows.at(low), f"{name}_high": rows.at(high)}
+def _quantile(rows: Sorted, p: float, confidence: float) -> tuple[dict[str, Floats], Floats]:
+    """Quantile and its interval by group, NaN where there are too few runs; what it is worth."""
+    centre = rows.at(np.asarray(p * (rows.n - 1), float))
+    worth = np.floor(rows.worth(centre) + 1e-9)
+    pairs, which = np.unique(np.stack((rows.n, worth)), axis=1, return_inverse=True)
+    found = [ranks_worth(p, int(n), few, confidence) for n, few in pairs.T]
+    low = np.array([np.nan if r is None else r[0] - 1.0 for r in found])[which.ravel()]
+    high = np.array([np.nan if r is None else r[1] - 1.0 for r in found])[which.ravel()]
+    name, ends = quantile_name(p), {"_low": rows.at(low), "_high": rows.at(high)}
+    centre[np.isnan(low)] = np.nan
+    return {name: centre} | {f"{name}{end}": values for end, values in ends.items()}, worth
 
 
-def _check_support(groups: Groups, n: Integers, quantiles: Sequence[float], level: float) -> None:
-    """Refuse quantiles that were asked for and that the smallest group cannot support."""
-    smallest = int(n.argmin())
-    for p in quantiles:
-        if ranks(p, int(n[smallest]), level) is None:
-            raise ParameterError(refusal(p, int(n[smallest]), level, groups.where(smallest)))
+def _too_few(rows: Sorted, p: float, level: float, worth: float, at: int, where: str = "") -> str:
+    """Why a group cannot support a quantile."""
+    n, seeds = int(rows.n[at]), int(rows.seeds[at])
+    if n == seeds:
+        return refusal(p, n, level, where)
+    shared = f" of {seeds:,} seeds, worth {int(worth):,} independent ones,"
+    return f"{refusal(p, n, level, f'{where}{shared}')}: add replicates"
 
 
-def _notes(rows: Sorted, quantiles: Sequence[float], level: float) -> list[str]:
+def _notes(
+    rows: Sorted, quantiles: Sequence[float], level: float, worth: Sequence[Floats]
+) -> list[str]:
     """What is left out of each group, and what it takes."""
-    by_size = {}
-    for n in np.unique(rows.n):
-        left = [refusal(p, int(n), level) for p in quantiles if ranks(p, int(n), level) is None]
-        by_size[n] = "; ".join(left)
-    return [by_size[n] for n in rows.n]
+    facts = np.stack((rows.n, rows.seeds, rows.endless, *worth))
+    _, first, which = np.unique(facts, axis=1, return_index=True, return_inverse=True)
+    words = []
+    for at in first:
+        few = [w[at] for w in worth]
+        left = [
+            _too_few(rows, p, level, n, at)
+            for p, n in zip(quantiles, few, strict=True)
+            if ranks_worth(p, int(rows.n[at]), n, level) is None
+        ]
+        words.append("; ".join([*_spoken(rows, int(at)), *left]))
+    return [words[i] for i in which.ravel()]
+
+
+def _spoken(rows: Sorted, at: int) -> list[str]:
+    """Why the mean of a group has no interval."""
+    found = []
+    if rows.endless[at]:
+        found.append(f"{rows.endless[at]:,} of {rows.n[at]:,} runs are infinite: their mean too")
+    if 1 == rows.seeds[at] < rows.n[at]:
+        found.append(ONE_SEED)
+    return found
 
 
 def summarise(
@@ -151,30 +115,63 @@ def summarise(
     frames = []
     for outcome in outcomes:
         rows = Sorted(runs[outcome].to_numpy(float), groups)
-        if strict:
-            _check_support(groups, rows.n, quantiles, confidence)
         columns: dict[str, object] = {"outcome": outcome, **_means(rows, confidence)}
+        worth = []
         for p in quantiles:
-            columns |= _quantile(rows, p, confidence)
-        columns["note"] = _notes(rows, quantiles, confidence)
+            found, few = _quantile(rows, p, confidence)
+            if strict:
+                _check_support(rows, groups, (p, confidence), few)
+            columns |= found
+            worth.append(few)
+        columns["note"] = _notes(rows, quantiles, confidence, worth)
         frames.append(groups.keys.assign(**columns))
     return pd.concat(frames, ignore_index=True) if frames else groups.keys.iloc[:0]
+
+
+def _check_support(rows: Sorted, groups: Groups, asked: tuple[float, float], worth: Floats) -> None:
+    """Refuse a quantile that was asked for and that the smallest group cannot support."""
+    p, level = asked
+    at = int(worth.argmin())
+    if ranks_worth(p, int(rows.n[at]), worth[at], level) is None:
+        raise ParameterError(_too_few(rows, p, level, worth[at], at, groups.where(at)))
 
 
 def exceedances(
     values: Floats, groups: Groups, threshold: float, confidence: float
 ) -> pd.DataFrame:
-    """Probability of lying above a threshold by group, with Clopper and Pearson's intervals."""
+    """Probability of lying above a threshold by group, with Clopper and Pearson's intervals.
+
+    Where runs share seeds, those of so many runs as they are worth.
+    """
     known = ~np.isnan(values)
-    n = np.bincount(groups.codes[known], minlength=groups.count)
-    hits = np.bincount(groups.codes[known & (values > threshold)], minlength=groups.count)
+    codes, above = groups.codes[known], values[known] > threshold
+    n = np.bincount(codes, minlength=groups.count)
+    hits = np.bincount(codes[above], minlength=groups.count)
+    shared = groups.clusters(known)
+    seeds = n if shared is None else shared.m
+    worth = n if shared is None else shared.worth(above)
     found = [
-        proportion(int(k), int(m), confidence) if m else (np.nan, np.nan, np.nan, 0)
-        for k, m in zip(hits, n, strict=True)
+        _share(int(k), int(m), (int(s), float(w)), confidence)
+        for k, m, s, w in zip(hits, n, seeds, worth, strict=True)
     ]
-    columns = ["probability", "low", "high", "n"]
-    numbers = pd.DataFrame(found, columns=columns)
-    return pd.concat([groups.keys, numbers], axis=1)
+    numbers = pd.DataFrame(found, columns=["probability", "low", "high", "n"])
+    notes = [ONE_SEED if 1 == s < m else "" for s, m in zip(seeds, n, strict=True)]
+    return pd.concat([groups.keys, numbers.assign(seeds=seeds, note=notes)], axis=1)
+
+
+def _share(
+    hits: int, n: int, of: tuple[int, float], confidence: float
+) -> tuple[float, float, float, int]:
+    """Share with its interval, of so many seeds and worth so many runs."""
+    seeds, worth = of
+    if not n:
+        return np.nan, np.nan, np.nan, 0
+    if seeds == n:
+        return proportion(hits, n, confidence)
+    ends = (np.nan, np.nan)
+    if seeds >= clusters.LEAST:
+        ends = clusters.proportion_worth(hits / n, worth, confidence)
+    return hits / n, *ends, n
 
 
 def shortfalls(
@@ -182,11 +179,19 @@ def shortfalls(
 ) -> pd.DataFrame:
     """Mean of the worst runs by group with bootstrap intervals; refuses groups too small."""
     parts = np.split(groups.ordered(values), groups.first[1:])
+    own = np.arange(len(values)) if groups.seeds is None else groups.seeds
+    seeds = np.split(own if groups.order is None else own[groups.order], groups.first[1:])
     found = []
-    for group, part in enumerate(parts):
+    for group, (part, of) in enumerate(zip(parts, seeds, strict=True)):
         try:
-            found.append(expected_shortfall(part, level, confidence, tail=tail))
+            one = expected_shortfall(part, level, confidence, tail=tail, seeds=of)
         except ParameterError as error:
             raise ParameterError(f"runs{groups.where(group)}: {error}") from None
-    numbers = pd.DataFrame(found, columns=["shortfall", "low", "high", "n"])
-    return pd.concat([groups.keys, numbers], axis=1)
+        found.append((*one, len(np.unique(of[~np.isnan(part)])), _endless_words(part)))
+    columns = ["shortfall", "low", "high", "n", "seeds", "note"]
+    return pd.concat([groups.keys, pd.DataFrame(found, columns=columns)], axis=1)
+
+
+def _endless_words(values: Floats) -> str:
+    count = int(np.isinf(values).sum())
+    return f"{count:,} of {len(values):,} runs are infinite: no interval" if count else ""

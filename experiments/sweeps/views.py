@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from crossmargin.experiments.sweeps import reading
@@ -107,19 +108,22 @@ def _spoken(values: "pd.Series[Any]") -> str:
 def html(sweep: Sweep) -> str:
     """Static HTML of a sweep: how far it is, its factors, the means of its outcomes."""
     plan = sweep.plan
-    done, points = len(sweep.runs), len(sweep.points)
+    done, points = sweep.finished, len(sweep.points)
     facts = (
         f"{done:,} runs of {points:,} points ({plan.design.kind}), {len(sweep.failures):,} failed"
     )
+    if done < len(sweep.runs):
+        facts += "; points of equal values share their runs, and each counts"
     factors = [
         (factor.name, factor.path, factor.unit or "", _spoken(sweep.points[factor.path]))
         for factor in plan.factor
     ]
     outcomes = sweep.outcomes[:LISTED]
-    means = [
-        (str(name), f"{column.mean():.5g}", f"{column.std():.3g}", f"{column.count():,}")
-        for name, column in sweep.runs[list(outcomes)].items()
-    ]
+    with np.errstate(invalid="ignore"):  # infinite values have no standard deviation
+        means = [
+            (str(name), f"{column.mean():.5g}", f"{column.std():.3g}", f"{column.count():,}")
+            for name, column in sweep.runs[list(outcomes)].items()
+        ]
     left = len(sweep.outcomes) - len(outcomes)
     more = f"<p>and {left} more outcomes</p>" if left else ""
     return (

@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,14 @@ import pytest
 from crossmargin.dashboards.sweep_captions import NOTHING_VARIES
 from crossmargin.dashboards.sweep_report import planned, sweep_report_html, write_sweep_report
 from crossmargin.experiments.sweeps.results import Sweep
-from tests.experiments.sweeps.made_stores import GRID, grid_plan, plan_of, runs_of, sweep_of
+from tests.experiments.sweeps.made_stores import (
+    GRID,
+    grid_plan,
+    losses,
+    plan_of,
+    runs_of,
+    sweep_of,
+)
 
 RANGES = [
     {"path": "leverage", "low": 2.0, "high": 30.0},
@@ -37,10 +45,50 @@ def grid() -> str:
 
 def test_all_sections_have_a_chart_and_a_place(grid: str) -> None:
     names = set(charts(grid))
-    expected = {"curves-loss", "curves-failed", "curves-luck", "phase", "seed", "corner"}
+    expected = {"curves-loss", "curves-failed", "curves-luck", "phase", "seed"}
     assert {f"chart-{name}" for name in expected | {"parallel", "spread-loss"}} <= names
     assert all(f'id="{name}"' in grid for name in names)
     assert own(grid).count('<figure aria-label="') == len(names)
+
+
+def test_a_corner_takes_points_enough(grid: str) -> None:
+    assert "More points would tell, more replicates would not." in grid
+    page = sweep_report_html(
+        sweep_of(plan_of(RANGES, {"kind": "latin_hypercube", "points": 80}, 3))
+    )
+    assert "chart-corner" in charts(page)
+
+
+def test_intervals_are_said_to_be_over_seeds(grid: str) -> None:
+    assert "The interval is over the 30 seeds that the points share." in grid
+    once = sweep_report_html(sweep_of(grid_plan(count=1)))
+    assert "one seed: no interval" in once
+    assert "one replicate cannot tell" in once
+
+
+def test_infinite_outcomes_are_listed_and_not_drawn() -> None:
+    sweep = sweep_of(grid_plan(), endless)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        page = sweep_report_html(sweep)
+        assert "inf" in sweep._repr_html_()
+    assert "9 of 36 runs are infinite" in page
+    assert "chart-curves-endless" not in charts(page)
+    assert "chart-curves-loss" in charts(page)
+
+
+def endless(values: dict, seed: int) -> dict[str, float]:
+    found = losses(values, seed)
+    return found | {"endless": float("inf") if values["depth"] == 1 else found["loss"]}
+
+
+def test_runs_of_equal_points_are_counted_once_and_weigh_twice() -> None:
+    rows = [[1, 2], [1, 2], [3, 4]]
+    factors = [{"path": "leverage"}, {"path": "depth"}]
+    sweep = sweep_of(plan_of(factors, {"kind": "list", "rows": rows}, 5))
+    assert len(sweep.runs) == 15
+    page = sweep_report_html(sweep)
+    assert ">10</b><small>of 10; equal points share theirs</small>" in page
 
 
 def test_words_of_a_plan_are_escaped(grid: str) -> None:

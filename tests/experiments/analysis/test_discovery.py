@@ -80,13 +80,69 @@ def test_luck_is_no_corner() -> None:
     assert not box.held_out_density > 2 * box.base_rate
 
 
+def lottery(values: dict, seed: int) -> dict[str, float]:
+    """Each point is lost in all its runs or in none, wherever it lies."""
+    return {"lost": float(np.random.default_rng(hash(tuple(values.values())) % 2**32).random())}
+
+
+def hidden(values: dict, seed: int) -> dict[str, float]:
+    """A corner of a sixth of the space in which every run is lost, and few elsewhere."""
+    luck = np.random.default_rng([seed, hash(values["idle"]) % 2**32]).random()
+    is_corner = values["leverage"] > 18 and values["depth"] < 7.5e5
+    return {"lost": 1.0 if is_corner else 0.65 * luck}
+
+
+@pytest.mark.parametrize("method", ["peel", "tree"])
+def test_replicates_of_a_lottery_of_points_make_no_corner(method: str) -> None:
+    found = []
+    for seed in range(16):
+        design = {"kind": "latin_hypercube", "points": 40, "seed": seed}
+        plan = plan_of(FACTORS, design, 15)
+        box = discover(sweep_of(plan, lottery), "lost", above=0.6, method=method)
+        found.append(bool(box.limits))
+    assert sum(found) <= 1  # about half of them with runs as evidence
+
+
+def test_a_real_corner_is_found_with_points_as_evidence() -> None:
+    found = []
+    for seed in range(8):
+        design = {"kind": "latin_hypercube", "points": 80, "seed": seed}
+        box = discover(sweep_of(plan_of(FACTORS, design, 5), hidden), "lost", above=0.6)
+        found.append({"leverage", "book.depth"} <= {limit.path for limit in box.limits})
+    assert sum(found) >= 6
+
+
+def test_more_replicates_do_not_narrow_what_points_decide() -> None:
+    few, many = (
+        discover(sweep_of(plan_of(FACTORS, SPACE, count), lottery), "lost", above=0.6).density
+        for count in (2, 20)
+    )
+    assert many.n == 10 * few.n
+    assert (many.low, many.high) == pytest.approx((few.low, few.high), abs=0.01)
+
+
+def test_a_value_that_many_points_have_is_one_piece_of_evidence() -> None:
+    law = {"path": "n", "distribution": {"poisson": {"mu": 2.0}}}
+    plan = plan_of([law], {"kind": "latin_hypercube", "points": 400}, 2)
+    box = discover(
+        sweep_of(plan, lambda values, seed: {"lost": float(values["n"] == 3)}), "lost", above=0
+    )
+    assert box.points < 12
+    assert not box.limits
+    assert box.base_rate == pytest.approx(0.18, abs=0.01)  # weighs as its points do
+
+
+SPACE = {"kind": "latin_hypercube", "points": 60, "seed": 1}
+
+
 def test_levels_and_words_are_told_as_they_are() -> None:
     factors = [
         {"path": "leverage", "values": [5, 10, 20, 40]},
         {"path": "venue.mode", "values": ["cross", "isolated", "mixed"]},
         {"path": "partial", "values": [True, False]},
+        {"path": "idle", "values": [1, 2, 3, 4, 5, 6]},
     ]
-    plan = plan_of(factors, {"kind": "grid"}, 10)
+    plan = plan_of(factors, {"kind": "grid"}, 3)
 
     def fails(values: dict, seed: int) -> dict[str, float]:
         bad = values["leverage"] >= 20 and values["mode"] != "isolated" and not values["partial"]

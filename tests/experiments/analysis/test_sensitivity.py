@@ -24,10 +24,11 @@ def ishigami(x: pd.DataFrame) -> "pd.Series[float]":
 def evaluated(plan: Plan, y: "pd.Series[float]", noise: float = 0.0) -> Sweep:
     """Sweep whose outcome is a column by point, with independent noise a replicate."""
     at, rng, frames = points(plan), np.random.default_rng(5), []
+    own = at.groupby(list(at), sort=False).ngroup()  # points of equal values share their runs
     for replicate in range(plan.replications.count or 1):
         frame = at.assign(point=at.index, replicate=replicate, seed=replicate)
         frame["y"] = y + noise * rng.normal(size=len(at))
-        frames.append(frame.assign(run_id=[f"{replicate}-{p}" for p in at.index]))
+        frames.append(frame.assign(run_id=[f"{replicate}-{p}" for p in own]))
     return Sweep.of(plan, pd.concat(frames, ignore_index=True))
 
 
@@ -86,7 +87,8 @@ def test_points_of_equal_values_share_their_run() -> None:
     at = points(plan)
     whole = evaluated(plan, at["x1"] * 1.0 + at["x2"])
     once = Sweep.of(plan, whole.runs.drop_duplicates(["x1", "x2"]))
-    assert len(once.runs) == 4
+    assert (once.finished, len(once.runs)) == (4, 64)
+    pd.testing.assert_frame_equal(once.runs, whole.runs)
     pd.testing.assert_frame_equal(sobol(once, "y").table, sobol(whole, "y").table)
 
 
@@ -113,9 +115,12 @@ def test_interaction_shows_in_sigma() -> None:
 def test_an_incomplete_trajectory_is_left_out() -> None:
     plan = plan_of(UNITS, {"kind": "morris", "trajectories": 8}, 1)
     at = points(plan)
-    runs = evaluated(plan, 3 * at["x1"] - 5 * at["x2"]).runs.drop(index=[0, 1, 5])
-    found = morris(Sweep.of(plan, runs), "y")
-    assert (found.samples, found.left_out) == (6, 2)
+    runs = evaluated(plan, 3 * at["x1"] - 5 * at["x2"]).runs
+    is_lost = runs["run_id"].isin(runs["run_id"][[0, 1, 5]])
+    lost = set(runs["point"][is_lost] // 4)
+    found = morris(Sweep.of(plan, runs[~is_lost]), "y")
+    assert (found.samples, found.left_out) == (8 - len(lost), len(lost))
+    assert {0, 1} <= lost < set(range(8))
     assert found.table["mu"].to_numpy() == pytest.approx([6, -10, 0], abs=1e-9)
 
 

@@ -86,6 +86,63 @@ def test_a_smaller_plan_leaves_out_what_it_no_longer_has(tmp_path: Path) -> None
     pd.testing.assert_frame_equal(found, runs_of(new), check_dtype=False)
 
 
+EQUAL = [[1], [1], [2], [1]]
+
+
+def same(values: dict, seed: int) -> dict[str, float]:
+    return {"y": float(values["a"])}
+
+
+def test_a_shared_run_has_a_row_for_each_of_its_points(tmp_path: Path) -> None:
+    plan = plan_of([{"path": "a"}], {"kind": "list", "rows": EQUAL}, 2)
+    stored = runs_of(plan, same).drop_duplicates("run_id")
+    assert len(stored) == 4
+    elsewhere = stored.assign(point=stored["point"].replace({0: 3}))  # made for another of them
+    twice = pd.concat([stored, elsewhere])  # as two shards may have done
+    for i, runs in enumerate((stored, elsewhere, twice)):
+        sweep = load_sweep(write_store(tmp_path / str(i), plan, runs))
+        pd.testing.assert_frame_equal(sweep.runs, runs_of(plan, same), check_dtype=False)
+        assert sweep.finished == 4
+        assert sweep.summary(by="point")["point"].tolist() == [0, 1, 2, 3]
+        assert sweep.summary()["mean"].item() == 1.25
+        assert sweep.exceedance("y", 1.5)["probability"].item() == 0.25
+        assert dict(sweep.to_xarray().sizes) == {"point": 4, "replicate": 2}
+        assert "4 runs of 4 points (list), 0 failed; points of equal" in sweep._repr_html_()
+
+
+def test_points_share_only_the_runs_that_are_done() -> None:
+    plan = plan_of([{"path": "a"}], {"kind": "list", "rows": EQUAL}, 3)
+    runs = runs_of(plan, same).drop_duplicates("run_id")
+    found = Sweep.of(plan, runs[(runs["a"] == 1) & (runs["replicate"] != 1)]).runs
+    places = list(zip(found["point"], found["replicate"], strict=True))
+    assert places == [(0, 0), (0, 2), (1, 0), (1, 2), (3, 0), (3, 2)]
+
+
+def test_equal_points_with_their_own_seeds_keep_their_own_runs() -> None:
+    plan = plan_of([{"path": "a"}], {"kind": "list", "rows": EQUAL}, 2, seeds={"common": False})
+    sweep = sweep_of(plan, same)
+    assert (sweep.finished, sweep.runs["run_id"].nunique()) == (8, 8)
+
+
+@pytest.mark.parametrize("kind", ["latin_hypercube", "sobol"])
+def test_a_discrete_factor_weighs_as_its_law(kind: str) -> None:
+    law = {"path": "a", "distribution": {"poisson": {"mu": 0.5}}}
+    plan = plan_of([law], {"kind": kind, "points": 1024}, 2)
+    stored = runs_of(plan, same).drop_duplicates("run_id")
+    sweep = Sweep.of(plan, stored)
+    assert (len(sweep.runs), sweep.finished) == (2048, len(stored))
+    assert sweep.summary()["mean"].item() == pytest.approx(0.5, abs=0.01)
+    assert sweep.exceedance("y", 1.5)["probability"].item() == pytest.approx(0.0902, abs=0.002)
+
+
+def test_series_of_a_shared_run_go_with_each_point(tmp_path: Path) -> None:
+    plan = plan_of([{"path": "a"}], {"kind": "list", "rows": EQUAL}, 1)
+    stored = runs_of(plan, same).drop_duplicates("run_id")
+    folder = write_store(tmp_path / "s", plan, stored, 1)
+    write_rows(folder, "series", stored[["run_id"]].assign(step=0, mid=1.0))
+    assert load_sweep(folder).series["point"].tolist() == [0, 1, 2, 3]
+
+
 def test_values_that_differ_in_their_last_bits_are_those_of_the_plan(tmp_path: Path) -> None:
     factors = [{"path": "leverage", "low": 1, "high": 9}, {"path": "depth", "low": 1, "high": 2}]
     plan = plan_of(factors, {"kind": "latin_hypercube", "points": 20}, 2)
@@ -160,8 +217,11 @@ def test_quantiles_are_refused_when_asked_for_and_noted_when_not() -> None:
     assert "it takes 59" in row["note"]
     with pytest.raises(ParameterError, match=r"5 runs with point = 0 .* it takes 59"):
         sweep.summary(by="point", quantiles=[0.95])
-    pooled = sweep.summary(outcomes="loss", quantiles=[0.95])
-    assert pooled["n"].item() == 60
+    with pytest.raises(ParameterError, match=r"60 runs of 5 seeds, worth .* add replicates"):
+        sweep.summary(outcomes="luck", quantiles=[0.95])
+    apart = sweep_of(grid_plan(count=5, seeds={"common": False}))
+    pooled = apart.summary(outcomes="loss", quantiles=[0.95])
+    assert (pooled["n"].item(), pooled["seeds"].item()) == (60, 60)
 
 
 def test_exceedance_and_shortfall_by_group(store: Path, runs: pd.DataFrame) -> None:
@@ -172,9 +232,12 @@ def test_exceedance_and_shortfall_by_group(store: Path, runs: pd.DataFrame) -> N
     assert found["probability"].is_monotonic_increasing
     worst = sweep.shortfall("loss", 0.9, by="leverage")
     assert (worst["low"] <= worst["shortfall"]).all()
-    own = runs.loc[runs["venue.leverage"] == 5, "loss"]
-    expected = statistics.expected_shortfall(own, 0.9)
-    assert tuple(worst.iloc[0])[1:] == pytest.approx(tuple(expected))
+    own = runs.loc[runs["venue.leverage"] == 5]
+    expected = statistics.expected_shortfall(own["loss"], 0.9, seeds=own["replicate"])
+    assert tuple(worst.iloc[0][1:5]) == pytest.approx(tuple(expected))
+    assert set(worst["seeds"]) == set(found["seeds"]) == {80}
+    plain = statistics.expected_shortfall(own["loss"], 0.9)
+    assert plain.value == pytest.approx(expected.value)
     with pytest.raises(ParameterError, match=r"with point = 0: .* it takes 1,000"):
         sweep.shortfall("loss", 0.99, by="point")
 
