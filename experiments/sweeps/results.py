@@ -1,6 +1,7 @@
 """What a sweep found: tidy tables, summaries with intervals, and the ways to other tools."""
 
 import functools
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -130,8 +131,13 @@ class Sweep:
 
     @functools.cached_property
     def timing(self) -> pd.DataFrame:
-        """One row a finished run: wall seconds, worker, attempts, when it was finished."""
-        return self._read("timing").drop_duplicates("run_id", ignore_index=True)
+        """One row a finished run: wall seconds, worker, attempts, when finished, model version."""
+        return reading.first_of(self._read("timing"), self._some(())["run_id"])
+
+    @functools.cached_property
+    def versions(self) -> dict[str, int]:
+        """Runs by the version of the model that made them, where the store tells it."""
+        return reading.versions_of(self.timing)
 
     @functools.cached_property
     def failures(self) -> pd.DataFrame:
@@ -196,8 +202,14 @@ class Sweep:
         names = [by] if isinstance(by, str) else list(dict.fromkeys(by or ()))
         columns = [n if n in ("point", "replicate") else self.path(n) for n in names]
         runs = self._some(outcomes)
+        self._warn_of_versions()
         keys = runs[columns].set_axis(names, axis=1)
         return runs, summaries.Groups(keys, names)
+
+    def _warn_of_versions(self) -> None:
+        if self.record.get("other_versions") and len(self.versions) > 1:
+            words = f"{reading.mixed(self.versions)}: .timing says which made each run"
+            warnings.warn(words, stacklevel=4)
 
     def summary(
         self,
@@ -296,6 +308,10 @@ class Sweep:
         home = importlib.import_module("crossmargin.dashboards.sweep_report")
         written: Path = home.write_sweep_report(self, path)
         return written
+
+    def __repr__(self) -> str:
+        """The name of the plan, and where the results are."""
+        return f"<Sweep {self.plan.name!r} {self.folder or 'in memory'}>"
 
     def _repr_html_(self) -> str:
         from crossmargin.experiments.sweeps.views import html
