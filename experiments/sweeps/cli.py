@@ -95,8 +95,9 @@ def retry(
     """Do the failed runs of a folder again."""
     from crossmargin.experiments.sweeps.engine import retry as again
 
-    where = {"jobs": jobs, "executor": executor, "dask": dask}
-    start = functools.partial(again, folder, other_version=other_version, **where)
+    start = functools.partial(
+        again, folder, other_version=other_version, jobs=jobs, executor=executor, dask=dask
+    )
     _conduct(start, folder.name, folder, (as_json, quiet))
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from crossmargin.experiments.checks import checked_count
 from crossmargin.experiments.sweeps import header, store
-from crossmargin.experiments.sweeps.header import Header
 from crossmargin.experiments.sweeps.driver import Driver
 from crossmargin.experiments.sweeps.executors import pool_of
 from crossmargin.experiments.sweeps.files import StorageError
 from crossmargin.experiments.sweeps.functions import importing_from
+from crossmargin.experiments.sweeps.header import Header
 from crossmargin.experiments.sweeps.opening import admitted, failed_tasks, sink_of
 from crossmargin.experiments.sweeps.plan import Plan, find_plan, load_plan
 from crossmargin.experiments.sweeps.progress import Calm, Progress, Report, reporting

@@ -174,7 +174,7 @@ def first_of(found: pd.DataFrame, runs: Collection[str]) -> pd.DataFrame:
 
 def versions_of(timing: pd.DataFrame) -> dict[str, int]:
     """Runs by the version of the model that made them."""
-    found = timing["model_version"].dropna().value_counts(sort=False)
+    found = timing["model_version"].dropna().value_counts().sort_index()
     return {str(version): int(count) for version, count in found.items()}
 
 

@@ -63,7 +63,7 @@ def column_types(points: pd.DataFrame) -> "dict[str, pa.DataType]":
 
 @dataclass
 class Tables:
-    """Tables of outcomes, with the factors' columns of one plan, made by one version of the model."""
+    """Tables of outcomes, with the factors' columns of one plan and one version of the model."""
 
     types: "dict[str, pa.DataType]"
     version: str = ""
