@@ -105,7 +105,7 @@ def one_and_two(table: dict[str, Any], runs: int) -> tuple[float, float]:
         began = time.perf_counter()
         found = sweep(table, out=folder, executor="serial", progress=interrupt)
         whole = time.perf_counter() - began
-    assert len(found.runs) == runs
+        assert len(found.runs) == runs
     return whole - two[0], two[0]
 
 
