@@ -295,7 +295,7 @@ class Sweep:
         return to_xarray(self)
 
     def duckdb(self) -> "duckdb.DuckDBPyConnection":
-        """Connection with the views runs, timing, failures, series and events, without a copy."""
+        """Connection with views runs, timing, failures, series and events over the files."""
         from crossmargin.experiments.sweeps.views import connect
 
         return connect(self)
