@@ -14,6 +14,7 @@ from crossmargin.dashboards.page import Card
 from crossmargin.dashboards.sweep_captions import NOTHING_VARIES, WORDS
 from crossmargin.dashboards.sweep_sections import Findings, find, said, sections
 from crossmargin.dashboards.sweep_tables import interval
+from crossmargin.experiments.sweeps.reading import mixed
 from crossmargin.experiments.sweeps.results import Sweep
 from crossmargin.model.errors import ParameterError
 
@@ -50,6 +51,8 @@ def _header(found: Findings, title: str) -> str:
         f"Sweep {plan.name} of {what} · {plan.design.kind.replace('_', ' ')} design · "
         f"{_seeds(found.sweep)} · {versions('numpy', 'numba')}"
     )
+    if len(found.sweep.versions) > 1:
+        facts += f" · {mixed(found.sweep.versions)}"
     return (
         f"<h1>{escape(title)}</h1>{page.paragraphs(plan.story)}"
         f'<p class="facts">{escape(facts)}</p>{page.strip(cards(found))}'
@@ -141,14 +144,20 @@ def over_seeds(row: "pd.Series[Any]") -> str:
     return f" The interval is over the {count(row['seeds'])} seeds that the points share."
 
 
+def _made_by(sweep: Sweep) -> str:
+    """Which versions of the model made the runs."""
+    if len(sweep.versions) > 1:
+        return f"Note: {mixed(sweep.versions)}."
+    made = next(iter(sweep.versions), sweep.record.get("model_version", ""))
+    return f"Model version {made}." if made else ""
+
+
 def _footer(sweep: Sweep) -> str:
     sources = "".join(f"<li>{escape(s)}</li>" for s in sweep.plan.sources)
-    record = sweep.record
-    made = record.get("model_version", "")
     return (
         f"<h2>Words</h2>{page.definitions(WORDS)}"
         + (f"<h2>Sources</h2><ul>{sources}</ul>" if sources else "")
         + "<p>Made by a model, not a record of real accounts."
-        + (f" Model version {escape(str(made))}." if made else "")
+        + (f" {escape(_made_by(sweep))}" if sweep.record else "")
         + "</p>"
     )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Function = Callable[["Run"], Mapping[str, float]]
 #: Columns of the frame that are no outcomes.
 KEYS = ("member", "seed")
+#: Outcomes that a notebook's cell lists.
+LISTED = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +134,19 @@ class Ensemble:
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("outcome")
 
+    @property
+    def _title(self) -> str:
+        return f"{self.scenario.name}: {len(self)} futures, blocks {self.first} to {self.last}"
+
+    def __repr__(self) -> str:
+        """One line: scenario, members, blocks and how many outcomes there are."""
+        return f"<Ensemble {self._title}, {len(self.names)} outcomes>"
+
     def _repr_html_(self) -> str:
-        title = f"{self.scenario.name}: {len(self)} futures, blocks {self.first} to {self.last}"
-        return f"<b>{html.escape(title)}</b>{self.summary().to_html()}"
+        table = self.summary(self.names[:LISTED]).to_html()
+        left = len(self.names) - LISTED
+        more = f"<p>and {left} more outcomes: .summary()</p>" if left > 0 else ""
+        return f"<b>{html.escape(self._title)}</b>{table}{more}"
 
 
 def ensemble(

@@ -124,7 +124,7 @@ def source_of(scenario: Any, parent: Any, steps: int | None, overrides: Any) -> 
         return Source(found, None, 0, found.run.steps)
     if overrides:
         raise ParameterError("overrides: the past of a branch is given; build another market")
-    world = getattr(parent, "world", parent)
+    world = _world_of(parent)
     if scenario is not None and load_scenario(scenario) != world.scenario:
         raise ParameterError("scenario: is not that of from_branch; give None")
     found = load_scenario(world.scenario, changes)
@@ -133,6 +133,17 @@ def source_of(scenario: Any, parent: Any, steps: int | None, overrides: Any) -> 
             f"steps = {found.run.steps}: the branch has come to block {world.step} already"
         )
     return Source(found, parent, world.step, found.run.steps, _start_of(parent))
+
+
+def _world_of(parent: Any) -> "World":
+    from crossmargin.model.world import World
+
+    world = getattr(parent, "world", parent)
+    if not isinstance(world, World):
+        raise ParameterError(
+            f"from_branch = {parent!r}: is no Market and no World; run one to where it branches"
+        )
+    return world
 
 
 def _start_of(parent: Any) -> Any:

@@ -170,7 +170,11 @@ def _common(runs: pd.DataFrame, outcome: str, confidence: float) -> SeedShare:
 
 
 def _table(runs: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """Points by replicates; of two versions of the model in one folder the later file's."""
+    """Points by replicates.
+
+    A folder has one run of each; of two that writers of two versions of the model made at the same
+    time, the one that comes last by the name of its file.
+    """
     once = runs.drop_duplicates(["point", "replicate"], keep="last")
     return once.pivot(index="point", columns="replicate", values=outcome)
 

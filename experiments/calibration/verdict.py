@@ -89,7 +89,7 @@ def _parameters(fit: "Fit") -> list[str]:
                     rise=f"{100 * row.profile_rise:.0f}%",
                 )
             )
-        if row.at_edge:
+        if row.at_edge and row.verdict not in UNTOLD:  # else a wider range tells no more
             said.append(f"{row.label} lies at the edge of its range: a wider one may fit better.")
         if row.derivative_noise > NOISY:
             said.append(
@@ -100,6 +100,8 @@ def _parameters(fit: "Fit") -> list[str]:
     return said
 
 
+#: Verdicts on parameters of which any value of the range will do.
+UNTOLD = ("flat", "uneven")
 #: What a profile says about its parameter.
 VERDICTS = {
     "identified": "{name} is told by these moments: its profile rises on both sides, outside "

@@ -18,7 +18,7 @@ app = typer.Typer(
     help="Many runs by a plan: on this machine, a cluster or a job array; resumed when stopped.",
 )
 
-#: Exit codes: some run failed, or results could not be written; stopped by Ctrl-C.
+#: Exit codes: some run failed, workers are gone or results cannot be written; stopped by Ctrl-C.
 FAILED, STOPPED = 1, 130
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a sweep.")]
@@ -29,6 +29,15 @@ Executor = Annotated[
 Dask = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No bar, and no words but about failures.")]
+OtherVersion = Annotated[
+    bool,
+    typer.Option(
+        "--other-version",
+        help="Go on in a folder of another version of the model: its runs are kept, count as done "
+        "and are not done again; this version does what is missing, and timing says which made "
+        "each run.",
+    ),
+]
 
 
 class StoppedSweepError(SystemExit):
@@ -50,9 +59,7 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many runs alone.")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
-    other_version: Annotated[
-        bool, typer.Option("--other-version", help="Go on with another version of the model.")
-    ] = False,
+    other_version: OtherVersion = False,
 ) -> None:
     """Do the runs of a plan that are not done yet."""
     from crossmargin.experiments.sweeps.engine import conduct
@@ -83,11 +90,14 @@ def retry(
     dask: Dask = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    other_version: OtherVersion = False,
 ) -> None:
     """Do the failed runs of a folder again."""
     from crossmargin.experiments.sweeps.engine import retry as again
 
-    start = functools.partial(again, folder, jobs=jobs, executor=executor, dask=dask)
+    start = functools.partial(
+        again, folder, other_version=other_version, jobs=jobs, executor=executor, dask=dask
+    )
     _conduct(start, folder.name, folder, (as_json, quiet))
 
 
@@ -109,6 +119,7 @@ def watched(
     import sys
 
     from crossmargin.experiments.sweeps.driver import RunError
+    from crossmargin.experiments.sweeps.executors import WorkerError
     from crossmargin.experiments.sweeps.files import StorageError
     from crossmargin.experiments.sweeps.progress import Progress, rich_bar
 
@@ -133,6 +144,12 @@ def watched(
     except (RunError, StorageError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(FAILED) from None
+    except WorkerError as error:
+        typer.echo(
+            f"error: {error}; what is finished is in {folder}, the same command goes on from there",
+            err=True,
+        )
+        raise typer.Exit(FAILED) from None
 
 
 def _print(found: "Conducted", folder: Path, *, as_json: bool, quiet: bool) -> None:
@@ -154,6 +171,7 @@ def _print(found: "Conducted", folder: Path, *, as_json: bool, quiet: bool) -> N
 @app.command()
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """Say how far a sweep is: done, failed, missing, rate."""
+    from crossmargin.experiments.sweeps.reading import mixed
     from crossmargin.experiments.sweeps.status import status as status_of
 
     found = status_of(folder)
@@ -170,6 +188,10 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
         typer.echo(f"    at that rate {found.missing / found.rate:,.0f} s are left")
     if found.failed:
         typer.echo(f"    {found.failed:,} of {found.total:,} failed: see failures.parquet")
+    if len(found.model_versions) > 1:
+        typer.echo(f"    {mixed(found.model_versions)}: timing says which made each run")
+    if found.errors:
+        typer.echo(f"    results could not be written, last: {found.errors[-1]}; see errors.txt")
 
 
 @app.command()

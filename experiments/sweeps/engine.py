@@ -14,15 +14,16 @@ from crossmargin.experiments.checks import checked_count
 from crossmargin.experiments.sweeps import header, store
 from crossmargin.experiments.sweeps.driver import Driver
 from crossmargin.experiments.sweeps.executors import pool_of
-from crossmargin.experiments.sweeps.files import StorageError, clear_partial, read_table, tables
+from crossmargin.experiments.sweeps.files import StorageError
 from crossmargin.experiments.sweeps.functions import importing_from
+from crossmargin.experiments.sweeps.header import Header
+from crossmargin.experiments.sweeps.opening import admitted, failed_tasks, sink_of
 from crossmargin.experiments.sweeps.plan import Plan, find_plan, load_plan
 from crossmargin.experiments.sweeps.progress import Calm, Progress, Report, reporting
-from crossmargin.experiments.sweeps.replications import Rounds
-from crossmargin.experiments.sweeps.tasks import Shard, Task, parse_shard
+from crossmargin.experiments.sweeps.tasks import Shard, parse_shard
 from crossmargin.experiments.sweeps.work import Selection, Work, prepare
 from crossmargin.experiments.sweeps.worker import job_of
-from crossmargin.model.errors import CrossmarginError, ScenarioError
+from crossmargin.model.errors import CrossmarginError
 
 if TYPE_CHECKING:
     from crossmargin.experiments.sweeps.results import Sweep
@@ -85,7 +86,9 @@ def sweep(
     resume : bool
         False refuses a folder that holds runs already.
     allow_other_version : bool
-        Go on in a folder that another version of the model began.
+        Go on in a folder that another version of the model began. Runs that it holds are kept,
+        count as done and are not done again; this version does what is missing. A run's identity
+        carries the version that made it, as does `.timing`; `.summary` warns where they are mixed.
 
     Returns
     -------
@@ -136,24 +139,28 @@ def conduct(
     limit = None if limit is None else checked_count("limit", limit, 1)
     with importing_from(home):
         work = replace(prepare(load_plan(plan), (str(home),)), shard=shard, limit=limit)
-        sink = _opened(work, out, resume=resume, other_version=other_version)
+        kept = admitted(work, out, resume=resume, other_version=other_version)
         progress = Progress()
         selection = Selection(work, progress)
         where = {"executor": executor, "jobs": jobs, "dask": dask}
-        with _driver(work, sink, progress, report, where) as driver:
+        with _driver(work, (out, kept), progress, report, where) as driver:
             driver.values |= _watched_values(work, out)
             for one in work.rounds(driver.values).each():
                 driver.run(selection.of(one))
                 if selection.is_full:
                     break
-    return Conducted(work.plan, out, progress, sink)
+    return Conducted(work.plan, out, progress, driver.sink)
 
 
-def retry(folder: Path, *, report: Report | None = None, **where: Any) -> Conducted:
+def retry(
+    folder: Path, *, report: Report | None = None, other_version: bool = False, **where: Any
+) -> Conducted:
     """Do the failed runs of a folder again.
 
     Parameters
     ----------
+    other_version : bool
+        Do them with this version of the model in a folder that another one began.
     where
         `executor`, `jobs` and `dask` as in `sweep`.
     """
@@ -162,67 +169,12 @@ def retry(folder: Path, *, report: Report | None = None, **where: Any) -> Conduc
         for home in old.folders:
             stack.enter_context(importing_from(home))
         work = prepare(load_plan(header.plan_of(old)), tuple(old.folders))
-        sink = _opened(work, folder, resume=True, other_version=False)
-        tasks = failed_tasks(work.plan, folder)
+        kept = admitted(work, folder, resume=True, other_version=other_version)
+        tasks = failed_tasks(work, folder)
         progress = Progress(total=len(tasks))
-        with _driver(work, sink, progress, report, where) as driver:
+        with _driver(work, (folder, kept), progress, report, where) as driver:
             driver.run(iter(tasks))
-    return Conducted(work.plan, folder, progress, sink)
-
-
-def failed_tasks(plan: Plan, folder: Path) -> list[Task]:
-    """Tasks of the runs that failed in a folder and have not succeeded since."""
-    path = folder / store.FAILURES
-    if not path.is_file():
-        return []
-    done = store.done_ids(folder)
-    return [
-        Task(
-            row["run_id"],
-            row["point"],
-            row["replicate"],
-            row["seed"],
-            tuple(row[path] for path in plan.paths),
-        )
-        for row in read_table(path).to_pylist()
-        if row["run_id"] not in done
-    ]
-
-
-def _opened(work: Work, out: Path | None, *, resume: bool, other_version: bool) -> store.Sink:
-    """Sink of a sweep; a folder must be one to which the plan may add."""
-    shape = store.Tables(store.column_types(work.points))
-    if out is None:
-        return store.MemorySink(shape)
-    from crossmargin.experiments.store import check_folder
-
-    check_folder(out)
-    new = header.new_header(work.plan, work.digest, work.here, work.folders)
-    kept = header.admit(out, new, other_version=other_version)
-    work.version = kept.model_version
-    if not resume and tables(out, "runs"):
-        raise ScenarioError(f"{out}: holds runs already; take another folder, or resume = True")
-    _check_extension(work, out, kept.plan)
-    out.mkdir(parents=True, exist_ok=True)
-    clear_partial(out)
-    kept.write(out)
-    work.done, work.failed = store.done_ids(out), store.failed_ids(out)
-    if work.plan.errors.on_error == "raise":
-        work.failed = set()  # the first to fail again stops the sweep again
-    return store.FolderSink(out, shape, work.shard.tag if work.shard else "")
-
-
-def _check_extension(work: Work, out: Path, new: dict[str, Any]) -> None:
-    """Refuse a plan that is neither that of the folder nor a larger one."""
-    if not (out / header.NAME).is_file():
-        return
-    if not header.is_extended(header.read_header(out).plan, new):
-        return
-    last = store.last_replicate(out)
-    rounds = Rounds(work.plan, work.points, work.version, work.digest, {})
-    last = min(last, rounds.ceiling - 1)
-    ids = (task.run_id for task in rounds.make(work.points, 0, last + 1))
-    header.check_members(out, store.done_ids(out), ids)
+    return Conducted(work.plan, folder, progress, driver.sink)
 
 
 def _watched_values(work: Work, out: Path | None) -> dict[str, float | None]:
@@ -234,19 +186,23 @@ def _watched_values(work: Work, out: Path | None) -> dict[str, float | None]:
 @contextlib.contextmanager
 def _driver(
     work: Work,
-    sink: store.Sink,
+    place: tuple[Path | None, Header | None],
     progress: Progress,
     report: Report | None,
     where: Mapping[str, Any],
 ) -> Iterator[Driver]:
-    """Driver with a pool that is closed at the end, and what was found written."""
+    """Driver with a pool that is closed at the end, and what was found written.
+
+    The folder is made when the pool is there, so that a refused one leaves no folder behind.
+    """
     ways = (where.get("executor"), where.get("jobs"), where.get("dask"))
     pool = pool_of(work.plan, *ways, progress)
     calm = Calm(report)
     try:
         if pool.name != "serial":
             compile_first(work)
-        driver = Driver(job_of(work.plan, work.folders, work.here), pool, sink, progress, calm)
+        sink = sink_of(work, *place)
+        driver = Driver(job_of(work.plan, work.folders, work.version), pool, sink, progress, calm)
         calm(progress)
         try:
             yield driver
@@ -265,7 +221,7 @@ def _driver(
 def _written(sink: store.Sink, progress: Progress) -> None:
     """Write the rest; when that fails, say what is safe."""
     try:
-        sink.flush()
+        sink.close()
     except StorageError as error:
         raise StorageError(
             f"{error}; runs written before are whole and count, those of the last seconds are "

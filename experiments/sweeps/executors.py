@@ -199,5 +199,7 @@ def _pool_by_name(executor: Any, jobs: int | None, dask: Any) -> Pool:
         return SerialPool()
     if hasattr(executor, "submit"):
         return ForeignPool(executor, None if jobs is None else checked_jobs(jobs))
-    hint = did_you_mean(str(executor), EXECUTORS)
-    raise ParameterError(f"executor = {executor!r}: {hint}, or an object with submit()")
+    hint = did_you_mean(executor, EXECUTORS) if isinstance(executor, str) else ""
+    allowed = f"allowed are {', '.join(EXECUTORS)} and objects with submit()"
+    clauses = [allowed] if not hint.endswith("?") else [hint, allowed]
+    raise ParameterError(f"executor = {executor!r}: {' '.join(clauses)}")

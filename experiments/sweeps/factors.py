@@ -10,7 +10,7 @@ from crossmargin.experiments.load import load_scenario, scenario_names, scenario
 from crossmargin.experiments.schema import Scenario
 from crossmargin.experiments.sweeps.corners import corner_points, extremes
 from crossmargin.experiments.sweeps.functions import find_function, importing_from
-from crossmargin.experiments.sweeps.keys import Key, all_keys, find_key
+from crossmargin.experiments.sweeps.keys import Key, all_keys, find_key, named_path
 from crossmargin.experiments.sweeps.plan import Factor, Plan
 from crossmargin.model.errors import ParameterError, ScenarioError
 
@@ -90,6 +90,7 @@ def _fitted(plan: Plan) -> Plan:
     for i, key in enumerate(found):
         if key.path in {other.path for other in found[:i]}:
             raise ParameterError(f"factor.{plan.paths[i]}: is {key.path}, which stands twice")
+    _check_settings(plan, scenario, found)
     fitted = [_with_unit(factor, key) for factor, key in zip(plan.factor, found, strict=True)]
     plan = plan.model_copy(update={"factor": tuple(fitted)})
     for factor, key in zip(plan.factor, found, strict=True):
@@ -97,6 +98,17 @@ def _fitted(plan: Plan) -> Plan:
     _try_ends(plan)
     check_names(plan, scenario)
     return plan
+
+
+def _check_settings(plan: Plan, scenario: Scenario, found: list[Key]) -> None:
+    """Refuse a setting of a key that a factor or another setting has under another name."""
+    pairs = zip(plan.paths, found, strict=True)
+    known = {key.path: f"the factor {path!r}" for path, key in pairs}
+    for path in plan.overrides:
+        key = named_path(scenario, path)
+        if key in known:
+            raise ParameterError(f"settings.{path}: is {key}, which {known[key]} sets as well")
+        known[key] = f"the setting {path!r}"
 
 
 def _found(scenario: Scenario, factor: Factor, keys: dict[str, Key]) -> Key:

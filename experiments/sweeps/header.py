@@ -23,8 +23,10 @@ class Header:
     Attributes
     ----------
     plan : dict
-    scenario_digest, model_version : str
+    scenario_digest : str
         Of the runs in the folder.
+    model_version : str
+        Version of the model that began the folder.
     versions, machine : dict
         Of the first process that wrote here.
     created : str
@@ -32,7 +34,8 @@ class Header:
     folders : list of str
         Where modules of the user lie.
     other_versions : list of str
-        Further versions of the model that added runs because they were told to.
+        Further versions of the model that added runs because they were told to; the identity of a
+        run carries the one that made it.
     """
 
     plan: dict[str, Any]
@@ -43,6 +46,11 @@ class Header:
     created: str
     folders: list[str]
     other_versions: list[str]
+
+    @property
+    def model_versions(self) -> tuple[str, ...]:
+        """All versions of the model whose runs the folder may hold, in the order they came."""
+        return tuple(dict.fromkeys((self.model_version, *self.other_versions)))
 
     def write(self, folder: Path) -> None:
         """Write it to a folder."""
@@ -112,13 +120,13 @@ def admit(folder: Path, new: Header, *, other_version: bool) -> Header:
         _same(folder, key, *(_facts(header.plan, key) for header in (old, new)))
     kept = replace(new, created=old.created, versions=old.versions, machine=old.machine)
     kept = replace(kept, other_versions=old.other_versions, model_version=old.model_version)
-    if new.model_version in (old.model_version, *old.other_versions):
+    if new.model_version in old.model_versions:
         return kept
     if not other_version:
         raise ScenarioError(
             f"{folder}: was made by version {old.model_version} of the model, this is "
-            f"{new.model_version}: choose another folder, or --other-version to let runs of both "
-            "stand in one table"
+            f"{new.model_version}: choose another folder, or --other-version to keep the runs that "
+            "are there and do what is missing with this one"
         )
     return replace(kept, other_versions=[*old.other_versions, new.model_version])
 

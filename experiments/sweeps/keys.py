@@ -223,7 +223,7 @@ def find_key(scenario: Scenario, path: str, keys: Mapping[str, Key]) -> Key:
     ParameterError
         When there is none, with the nearest path.
     """
-    named = _named(scenario, path)
+    named = named_path(scenario, path)
     found = keys.get(named)
     if found is None:
         raise ParameterError(f"the scenario has no such key; {_hint(named, keys)}")
@@ -251,7 +251,7 @@ def _following(words: list[str], keys: Mapping[str, Key]) -> set[str]:
     return {key[len(stem) :].split(".")[0] for key in keys if key.startswith(stem)}
 
 
-def _named(scenario: Scenario, path: str) -> str:
+def named_path(scenario: Scenario, path: str) -> str:
     """Path with the rows of lists by name that it gives by number."""
     node: Any = scenario
     words = path.split(".")

@@ -1,7 +1,7 @@
 """The files of a sweep's folder as tables: every file once, every run once, in the plan's order."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,7 +24,7 @@ LARGE = 4_000_000
 IDENTITY = ("run_id", "point", "replicate", "seed")
 #: Columns of the other tables when there is no file of them.
 EMPTY = {
-    "timing": ("run_id", "wall_seconds", "worker", "attempts", "finished"),
+    "timing": ("run_id", "wall_seconds", "worker", "attempts", "finished", "model_version"),
     "failures": ("run_id", "point", "replicate", "seed", "stage", "error", "traceback", "attempts"),
     "series": ("run_id", "step", "seconds"),
     "events": ("run_id", "id", "step", "seconds"),
@@ -156,6 +156,32 @@ def read_rows(folder: Path, kind: str) -> pd.DataFrame:
     if not tables:
         return read(folder, kind)
     return pyarrow.concat_tables(tables, promote_options="permissive").to_pandas()
+
+
+def timing(folder: Path, runs: Collection[str]) -> pd.DataFrame:
+    """Timing of some finished runs, of each the first row."""
+    return first_of(read(folder, "timing"), runs)
+
+
+def first_of(found: pd.DataFrame, runs: Collection[str]) -> pd.DataFrame:
+    """First row of timing of each finished run.
+
+    A stopped writer may have left the timing of runs that it did not finish writing.
+    """
+    found = found[found["run_id"].isin(runs)].drop_duplicates("run_id", ignore_index=True)
+    return found if "model_version" in found else found.assign(model_version=None)
+
+
+def versions_of(timing: pd.DataFrame) -> dict[str, int]:
+    """Runs by the version of the model that made them."""
+    found = timing["model_version"].dropna().value_counts().sort_index()
+    return {str(version): int(count) for version, count in found.items()}
+
+
+def mixed(versions: Mapping[str, int]) -> str:
+    """`runs of 2 versions of the model stand together (a: 4, b: 2)`."""
+    counts = ", ".join(f"{version}: {count:,}" for version, count in versions.items())
+    return f"runs of {len(versions)} versions of the model stand together ({counts})"
 
 
 def of_runs(rows: pd.DataFrame, runs: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -92,13 +92,21 @@ class Rounds:
         Rows of the design that are to be visited.
     values : mapping
         Outcome by run, which the caller keeps up to date between rounds.
+    earlier : sequence of str
+        Other versions of the model whose runs count as done.
     """
 
     def __init__(
-        self, plan: Plan, points: pd.DataFrame, version: str, digest: str, values: Values
+        self,
+        plan: Plan,
+        points: pd.DataFrame,
+        version: str,
+        digest: str,
+        values: Values,
+        earlier: Sequence[str] = (),
     ) -> None:
         self.plan, self.points, self.values = plan, points, values
-        self.version, self.digest = version, digest
+        self.version, self.digest, self.earlier = version, digest, tuple(earlier)
 
     @property
     def ceiling(self) -> int:
@@ -108,7 +116,7 @@ class Rounds:
 
     def make(self, points: pd.DataFrame, first: int, last: int) -> Iterator[Task]:
         """Tasks of some replicates."""
-        return tasks(self.plan, points, first, last, self.version, self.digest)
+        return tasks(self.plan, points, first, last, self.version, self.digest, self.earlier)
 
     def each(self) -> Iterator[Round]:
         """The rounds; to ask for the next one says that the last is finished."""
@@ -140,7 +148,7 @@ class Rounds:
         """Outcome of the first n replicates of some points, in their order, without failures."""
         found: dict[int, list[float]] = {point: [] for point in rows}
         for task in self.make(self.points.loc[rows], 0, n):
-            value = self.values.get(task.run_id)
+            value = next((self.values[n] for n in task.names if n in self.values), None)
             if value is not None and math.isfinite(value):
                 found[task.point].append(value)
         return found

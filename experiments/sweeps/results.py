@@ -1,6 +1,7 @@
 """What a sweep found: tidy tables, summaries with intervals, and the ways to other tools."""
 
 import functools
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -143,8 +144,13 @@ class Sweep:
 
     @functools.cached_property
     def timing(self) -> pd.DataFrame:
-        """One row a finished run: wall seconds, worker, attempts, when it was finished."""
-        return self._read("timing").drop_duplicates("run_id", ignore_index=True)
+        """One row a finished run: wall seconds, worker, attempts, when finished, model version."""
+        return reading.first_of(self._read("timing"), self._some(())["run_id"])
+
+    @functools.cached_property
+    def versions(self) -> dict[str, int]:
+        """Runs by the version of the model that made them, where the store tells it."""
+        return reading.versions_of(self.timing)
 
     @functools.cached_property
     def failures(self) -> pd.DataFrame:
@@ -185,9 +191,15 @@ class Sweep:
         names = [by] if isinstance(by, str) else list(dict.fromkeys(by or ()))
         columns = [n if n in ("point", "replicate") else self.path(n) for n in names]
         runs = self._some(outcomes)
+        self._warn_of_versions()
         keys = runs[columns].set_axis(names, axis=1)
         seeds = None if "point" in columns else seeds_of(self.plan, runs)
         return runs, Groups(keys, names, seeds)
+
+    def _warn_of_versions(self) -> None:
+        if self.record.get("other_versions") and len(self.versions) > 1:
+            words = f"{reading.mixed(self.versions)}: .timing says which made each run"
+            warnings.warn(words, stacklevel=4)
 
     def summary(
         self,
@@ -280,7 +292,7 @@ class Sweep:
         return to_xarray(self)
 
     def duckdb(self) -> "duckdb.DuckDBPyConnection":
-        """Connection with the views runs, timing, failures, series and events, without a copy."""
+        """Connection with views runs, timing, failures, series and events over the files."""
         from crossmargin.experiments.sweeps.views import connect
 
         return connect(self)
@@ -293,6 +305,10 @@ class Sweep:
         home = importlib.import_module("crossmargin.dashboards.sweep_report")
         written: Path = home.write_sweep_report(self, path)
         return written
+
+    def __repr__(self) -> str:
+        """The name of the plan, and where the results are."""
+        return f"<Sweep {self.plan.name!r} {self.folder or 'in memory'}>"
 
     def _repr_html_(self) -> str:
         from crossmargin.experiments.sweeps.views import html

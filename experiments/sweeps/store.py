@@ -6,6 +6,7 @@ runs are written last: a run counts as done when it stands in a `runs` file, and
 timing, series and events stand in the files of the same tag and number.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Iterable
@@ -16,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from crossmargin.experiments.sweeps.files import (
+    StorageError,
     locked,
     read_table,
     size_of,
     tables,
     write_table,
 )
+from crossmargin.experiments.sweeps.reserve import Reserve
 from crossmargin.experiments.sweeps.worker import Outcome
 
 if TYPE_CHECKING:
@@ -46,6 +49,9 @@ class Sink(Protocol):
     def flush(self) -> None:
         """Write what was taken."""
 
+    def close(self) -> None:
+        """Write what was taken, and leave nothing else behind."""
+
 
 def column_types(points: pd.DataFrame) -> "dict[str, pa.DataType]":
     """Types of the factors' columns, from the whole design, so that all files agree."""
@@ -57,9 +63,10 @@ def column_types(points: pd.DataFrame) -> "dict[str, pa.DataType]":
 
 @dataclass
 class Tables:
-    """Tables of outcomes, with the factors' columns of one plan."""
+    """Tables of outcomes, with the factors' columns of one plan and one version of the model."""
 
     types: "dict[str, pa.DataType]"
+    version: str = ""
 
     def runs(self, outcomes: list[Outcome]) -> "pa.Table":
         """One row a finished run: identity, factors, outcomes."""
@@ -71,7 +78,7 @@ class Tables:
         return pa.table(columns)
 
     def timing(self, outcomes: list[Outcome]) -> "pa.Table":
-        """One row a finished run: how long it took, where and when."""
+        """One row a finished run: how long it took, where and when, and what made it."""
         import pyarrow as pa
 
         finished = [round(1e6 * o.finished) for o in outcomes]
@@ -82,6 +89,7 @@ class Tables:
                 "worker": pa.array([o.worker for o in outcomes], pa.string()),
                 "attempts": pa.array([o.attempts for o in outcomes], pa.int64()),
                 "finished": pa.array(finished, pa.timestamp("us", "UTC")),
+                "model_version": pa.array([self.version] * len(outcomes), pa.string()),
             }
         )
 
@@ -131,6 +139,7 @@ class FolderSink:
         self.known_failures = failed_ids(folder)
         self.is_dirty = False
         self.next_flush = time.monotonic() + FLUSH_SECONDS
+        self.reserve = Reserve(folder, self.tag)
 
     def add(self, outcome: Outcome) -> None:
         """Take an outcome; writes when the segment is full."""
@@ -138,10 +147,10 @@ class FolderSink:
         if outcome.status == "done":
             self.open.append(outcome)
             self.size += size_of(outcome.series) + size_of(outcome.events)
-            if outcome.task.run_id in self.known_failures:
-                self.recovered.add(outcome.task.run_id)
+            self.recovered |= self.known_failures.intersection(outcome.task.names)
         else:
             self.failed.append(outcome)
+            self.recovered |= self.known_failures.intersection(outcome.task.earlier)
         if len(self.open) >= SEGMENT_RUNS or self.size >= SEGMENT_BYTES:
             self.flush()
             self.open, self.size, self.sequence = [], 0, self.sequence + 1
@@ -155,13 +164,38 @@ class FolderSink:
         """Write what was taken; `StorageError` when that fails, and files written stay."""
         began = time.monotonic()
         if self.is_dirty:
-            if self.open:
-                self._write_segment()
-            if self.failed or self.recovered:
-                self._write_failures()
+            try:
+                self._write()
+            except StorageError as error:
+                self.reserve.record(error)
+                raise
             self.is_dirty = False
         now = time.monotonic()
         self.next_flush = now + max(FLUSH_SECONDS, 20 * (now - began))
+
+    def close(self) -> None:
+        """Write what was taken, and give the room back that was kept."""
+        try:
+            self.flush()
+        finally:
+            self.reserve.release()
+
+    def _write(self) -> None:
+        if self.open:
+            try:
+                self._write_segment()
+            except StorageError:
+                self._drop_orphans()
+                raise
+        if self.failed or self.recovered:
+            self._write_failures()
+
+    def _drop_orphans(self) -> None:
+        """Remove the files of a segment whose runs could not be written."""
+        if not self._path("runs").exists():
+            for kind in ("series", "events", "timing"):
+                with contextlib.suppress(OSError):
+                    self._path(kind).unlink(missing_ok=True)
 
     def _write_segment(self) -> None:
         for kind in ("series", "events"):
@@ -210,6 +244,10 @@ class MemorySink:
             found = [table for o in self.open if (table := getattr(o, kind)) is not None]
             self.parts.setdefault(kind, []).extend(found)
         self.open = []
+
+    def close(self) -> None:
+        """Turn outcomes into columns."""
+        self.flush()
 
     def frame(self, kind: str) -> pd.DataFrame:
         """`runs`, `timing`, `failures`, `series` or `events` as pandas."""

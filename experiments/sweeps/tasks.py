@@ -1,7 +1,7 @@
 """Tasks of a sweep: which runs a plan asks for, made one by one and never held all at once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ class Task:
     seed : int
     values : tuple
         Values of the factors, in the order of the plan.
+    earlier : tuple of str
+        Identities that the run has under other versions of the model whose runs count as done.
     """
 
     run_id: str
@@ -32,6 +34,12 @@ class Task:
     replicate: int
     seed: int
     values: tuple[Any, ...]
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Identities under which the run may stand in a folder."""
+        return (self.run_id, *self.earlier)
 
 
 def tasks(
@@ -41,6 +49,7 @@ def tasks(
     last_replicate: int,
     version: str,
     digest: str | None = None,
+    earlier: Sequence[str] = (),
 ) -> Iterator[Task]:
     """Tasks of some replicates, one replicate of every point after the other.
 
@@ -56,6 +65,8 @@ def tasks(
         Version of the model that the identities carry.
     digest : str, optional
         Of the scenario, when it is known already.
+    earlier : sequence of str
+        Other versions of the model whose runs count as done.
     """
     from crossmargin.experiments.sweeps.identity import run_id, scenario_digest
     from crossmargin.experiments.sweeps.seeds import seed_of
@@ -69,8 +80,10 @@ def tasks(
             if not plan.seeds.common:
                 seed = seed_of(plan.seeds, point, replicate)
             values = tuple(column[place] for column in columns)
-            name = run_id(digest, dict(zip(plan.paths, values, strict=True)), seed, version)
-            yield Task(name, point, replicate, seed, values)
+            facts = dict(zip(plan.paths, values, strict=True))
+            name = run_id(digest, facts, seed, version)
+            others = tuple(run_id(digest, facts, seed, other) for other in earlier)
+            yield Task(name, point, replicate, seed, values, others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import xarray
 
 VIEWS = ("runs", "timing", "failures", "series", "events")
+#: Which runs are of the plan, at which point; a table that `connect` adds, and its row number.
+PLACES, PLACE = "run_places", "place_in_runs"
 #: Outcomes that a notebook's cell lists.
 LISTED = 12
 
@@ -42,14 +44,15 @@ def is_grid(sweep: Sweep) -> bool:
 def to_xarray(sweep: Sweep) -> "xarray.Dataset":
     """Outcomes over factors x replicate; over point x replicate where the points are no grid.
 
-    A run that is not there is NaN. Factors carry their path and unit.
+    A run that is not there is NaN. Factors carry their path and unit. A folder holds one run a
+    point and replicate; should writers of two versions of the model have made the same one at the
+    same time, the one that comes last by the name of its file counts.
     """
     import xarray
 
     names = names_of(sweep)
     runs, on_grid = sweep.runs, is_grid(sweep)
     dims = list(sweep.plan.paths) if on_grid else ["point"]
-    # runs of two versions of the model may stand in one folder: the later file has the last word
     frame = runs.drop_duplicates([*dims, "replicate"], keep="last")
     frame = frame.set_index([*dims, "replicate"])[list(sweep.outcomes)]
     found = xarray.Dataset.from_dataframe(frame)
@@ -65,31 +68,63 @@ def to_xarray(sweep: Sweep) -> "xarray.Dataset":
 def connect(sweep: Sweep) -> "duckdb.DuckDBPyConnection":
     """DuckDB with a view a table; over the files themselves where there is a folder.
 
-    The views hold the rows of the files, every run once. A table without files is empty.
+    `runs`, `timing` and `failures` have the rows of the attributes of those names. `series` and
+    `events` have the rows of runs that `runs` has, of each run once; point, replicate and factors
+    come by a join with `runs`. A table without files is empty.
     """
     import duckdb
 
     connection = duckdb.connect()
+    if sweep.folder is not None:
+        known = sweep._some(())
+        places = known[[*reading.IDENTITY, *sweep.plan.paths]].assign(**{PLACE: range(len(known))})
+        connection.register(PLACES, places)
     for name in VIEWS:
         query = _query(sweep, name)
         if query is not None:
             connection.execute(f"CREATE VIEW {name} AS {query}")
         else:
-            frame = getattr(sweep, name)
-            connection.register(name, frame)
+            connection.register(name, getattr(sweep, name))
     return connection
 
 
 def _query(sweep: Sweep, name: str) -> str | None:
-    """Query over the files of a table; None where there is none."""
-    if sweep.folder is None or not reading.files(sweep.folder, name):
+    """Query over the files of a table; None where a frame is as good."""
+    folder = sweep.folder
+    if folder is None or name == "failures" or not reading.files(folder, name):
         return None
-    paths = ", ".join(_quoted(str(path)) for path in reading.files(sweep.folder, name))
-    rows = f"read_parquet([{paths}], union_by_name = true, filename = 'file')"
-    if name in ("series", "events"):
-        first = f"SELECT run_id, min(file) AS file FROM {rows} GROUP BY run_id"
-        return f"SELECT * EXCLUDE (file) FROM {rows} SEMI JOIN ({first}) USING (run_id, file)"
-    return f"SELECT DISTINCT ON (run_id) * EXCLUDE (file) FROM {rows}"
+    columns = reading.columns_of(folder, name)
+    file = _free("file", columns)
+    paths = ", ".join(_quoted(str(path)) for path in reading.files(folder, name))
+    rows = f"read_parquet([{paths}], union_by_name = true, filename = '{file}')"
+    if name == "runs":
+        return _query_of_runs(sweep, f"SELECT DISTINCT ON (run_id) * FROM {rows}", columns)
+    first = f"SELECT run_id, min({file}) AS {file} FROM {rows} GROUP BY run_id"
+    some = f"SELECT * FROM {rows} SEMI JOIN {PLACES} USING (run_id)"
+    found = f"SELECT * EXCLUDE ({file}) FROM ({some}) SEMI JOIN ({first}) USING (run_id, {file})"
+    return f"SELECT DISTINCT ON (run_id) * FROM ({found})" if name == "timing" else found
+
+
+def _query_of_runs(sweep: Sweep, stored: str, columns: Sequence[str]) -> str:
+    """Outcomes from the files beside point, replicate and factors as the plan has them now."""
+    own = (*reading.IDENTITY, *sweep.plan.paths)
+    picked = ", ".join(f"{'p' if name in own else 's'}.{_named(name)}" for name in columns)
+    return (
+        f"SELECT {picked} FROM {PLACES} AS p JOIN ({stored}) AS s ON p.run_id = s.run_id "
+        f"ORDER BY p.{PLACE}"
+    )
+
+
+def _free(word: str, taken: Sequence[str]) -> str:
+    """Word that no column has as its name; DuckDB's names do not tell capitals."""
+    known = {name.lower() for name in taken}
+    while word in known:
+        word += "_"
+    return word
+
+
+def _named(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _quoted(text: str) -> str:
@@ -111,6 +146,7 @@ def html(sweep: Sweep) -> str:
     done, points = sweep.finished, len(sweep.points)
     facts = (
         f"{done:,} runs of {points:,} points ({plan.design.kind}), {len(sweep.failures):,} failed"
+        + (f"; {reading.mixed(sweep.versions)}" if len(sweep.versions) > 1 else "")
     )
     if done < len(sweep.runs):
         facts += "; points of equal values share their runs, and each counts"

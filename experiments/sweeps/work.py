@@ -22,9 +22,9 @@ class Work:
     points : DataFrame
         Its design.
     digest, version : str
-        What identities of runs carry.
-    here : str
-        Version of the model in this process.
+        What identities of new runs carry: the scenario, and the model in this process.
+    earlier : tuple of str
+        Other versions of the model whose runs in the folder count as done.
     folders : tuple of str
         Where modules of the user lie.
     shard, limit
@@ -37,8 +37,8 @@ class Work:
     points: pd.DataFrame
     digest: str
     version: str
-    here: str
     folders: tuple[str, ...]
+    earlier: tuple[str, ...] = ()
     shard: Shard | None = None
     limit: int | None = None
     done: set[str] = field(default_factory=set)
@@ -54,7 +54,7 @@ class Work:
         points = self.points
         if self.shard is not None and self.is_adaptive:
             points = points[points.index % self.shard.n == self.shard.i - 1]
-        return Rounds(self.plan, points, self.version, self.digest, values)
+        return Rounds(self.plan, points, self.version, self.digest, values, self.earlier)
 
     def count(self, one: Round) -> int:
         """Tasks of a round that are wanted, the limit aside."""
@@ -79,8 +79,7 @@ def prepare(plan: Plan, folders: tuple[str, ...]) -> Work:
     from crossmargin.experiments.sweeps.designs import points
     from crossmargin.experiments.sweeps.identity import model_version, scenario_digest
 
-    version = model_version()
-    return Work(plan, points(plan), scenario_digest(plan), version, version, folders)
+    return Work(plan, points(plan), scenario_digest(plan), model_version(), folders)
 
 
 class Selection:
@@ -103,12 +102,13 @@ class Selection:
                 self.progress.total -= limit is None
                 continue
             self.seen.add(task.run_id)
-            if not self._is_known(task.run_id):
+            if not self._is_known(task):
                 yield task
 
-    def _is_known(self, run_id: str) -> bool:
-        progress = self.progress
-        is_done, is_failed = run_id in self.work.done, run_id in self.work.failed
+    def _is_known(self, task: Task) -> bool:
+        progress, work = self.progress, self.work
+        is_done = not work.done.isdisjoint(task.names)
+        is_failed = not work.failed.isdisjoint(task.names)
         progress.done += is_done
         progress.failed += is_failed and not is_done
         progress.reused += is_done or is_failed

@@ -138,6 +138,14 @@ def test_numbers_of_an_ensemble() -> None:
     assert "calm: 8 futures, blocks 0 to 30" in found._repr_html_()
 
 
+def test_an_ensemble_shows_itself_in_few_words() -> None:
+    found = xm.ensemble("calm", 2, steps=3)
+    assert repr(found) == f"<Ensemble calm: 2 futures, blocks 0 to 3, {len(found.names)} outcomes>"
+    cell = found._repr_html_()
+    assert cell.count("<tr") < 20
+    assert f"and {len(found.names) - 12} more outcomes" in cell
+
+
 def test_seeds_of_members_are_stable() -> None:
     seeds = [member_seed(0, member) for member in range(1000)]
     assert len(set(seeds)) == 1000
@@ -173,6 +181,8 @@ def test_a_branch_that_cannot_be_used_is_refused() -> None:
         arguments = {"scenario": None} | changes
         with pytest.raises(xm.ParameterError, match=words):
             xm.ensemble(arguments.pop("scenario"), 2, from_branch=market, **arguments)
+    with pytest.raises(xm.ParameterError, match="from_branch = 3: is no Market and no World"):
+        xm.ensemble(None, 2, from_branch=3)  # type: ignore[arg-type]
     with pytest.raises(xm.ParameterError, match="seed = -3"):
         future(market, -3)
 

@@ -1,5 +1,6 @@
 """Whole calibrations of cheap models: recovery, verdicts, hold-out, failures, resuming."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ def test_a_parameter_without_effect_is_flat() -> None:
     assert rows.loc["b", "error"] == np.inf
     assert rows.loc["a", "verdict"] == "identified"
     assert any("b is not told by these moments" in sentence for sentence in fit.words)
+    at_edge = replace(fit, parameters=fit.parameters.assign(at_edge=True))
+    assert [s.partition(" ")[0] for s in at_edge.words if "a wider one" in s] == ["a"]
     assert fit.summary["degrees_of_freedom"] == 2
 
 

@@ -8,6 +8,9 @@ from crossmargin.experiments.sweeps.plan import load_plan
 from crossmargin.model.errors import CrossmarginError, ParameterError
 from tests.experiments.sweeps.plans import RATE, sphere, table
 
+#: The longs of the calm market, by their number.
+BY_NUMBER = {"path": "population.1.count", "values": [5, 6]}
+
 BAD = [
     (table(name="a/b"), ["name", "a/b"]),
     (table(nmae="x"), ["nmae", "did you mean 'name'"]),
@@ -20,6 +23,14 @@ BAD = [
     (table(settings={"venue.insurence": 3}), ["settings", "venue.insurence", "insurance"]),
     (table(settings={"venue.backstop": -3}), ["settings", "venue.backstop", "-3"]),
     (table(settings={"venue.penalty_rate": 0}), ["venue.penalty_rate", "factor and a setting"]),
+    (
+        table(settings={"population.longs.count": 9}, factor=[BY_NUMBER]),
+        ["settings.population.longs.count", "the factor 'population.1.count'"],
+    ),
+    (
+        table(settings={"population.longs.count": 9, "population.1.count": 8}),
+        ["settings.population.1.count", "the setting 'population.longs.count'"],
+    ),
     (table(settings={"venue": {"rounds": 3}}), ["venue.rounds", "factor and a setting"]),
     (table(settings={"run": {"steps": 3}}), ["run.steps", "give one"]),
     (table(settings={"a": {"b": 1}, "a.b": 2}), ["settings", "'a.b' stands twice"]),

@@ -135,6 +135,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert code == 2
     assert told == ""
     assert errors.strip()
+    assert not (tmp_path / "out").exists()
     assert "Traceback" not in errors
 
 

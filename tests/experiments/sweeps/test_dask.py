@@ -11,6 +11,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import crossmargin as xm
+from crossmargin.experiments.cli import main
 from crossmargin.experiments.sweeps.executors import WorkerError
 from crossmargin.model.errors import ParameterError
 from tests.experiments.sweeps import toys
@@ -77,9 +78,34 @@ def test_a_scheduler_that_goes_away_ends_the_sweep(tmp_path: Any) -> None:
     assert toys.are_equal(whole, toys.runs(plan, executor="serial"))
 
 
-def test_where_no_scheduler_answers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_goes_away_is_no_bad_input(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, out = tmp_path / "plan.toml", tmp_path / "out"
+    plan.write_text(toys.plan(toys.nap, n=50, count=40).toml())
+    options = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": ":0"}
+    own = LocalCluster(**options)
+
+    def stop() -> None:
+        while not list(out.glob("runs-*")):
+            time.sleep(0.05)
+        own.close()
+
+    thread = threading.Thread(target=stop, daemon=True)
+    thread.start()
+    with pytest.raises(SystemExit) as ended:
+        main(["sweep", "run", str(plan), "--out", str(out), "--dask", own.scheduler_address])
+    thread.join()
+    assert ended.value.code == 1
+    assert "the scheduler is gone; what is finished is in" in capsys.readouterr().err
+    assert 0 < len(xm.load_sweep(out).runs) < 2000
+
+
+def test_where_no_scheduler_answers_is_told(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crossmargin.experiments.sweeps.dask.PATIENCE", 0.5)
+    out = tmp_path / "out"
     with pytest.raises(ParameterError, match="no scheduler answers"):
-        xm.sweep(toys.plan(), dask="tcp://127.0.0.1:9", progress=False)
+        xm.sweep(toys.plan(), dask="tcp://127.0.0.1:9", out=out, progress=False)
+    assert not out.exists()
     with pytest.raises(ParameterError, match="executor or dask"):
         xm.sweep(toys.plan(), dask="tcp://127.0.0.1:9", executor="threads", progress=False)

@@ -127,8 +127,11 @@ def test_python_in_a_run_asks_for_processes() -> None:
 def test_an_unknown_executor_is_refused(executor: Any) -> None:
     with pytest.raises(ParameterError, match=r"submit\(\)"):
         pool_of(toys.plan(), executor, 1, None)
-    with pytest.raises(ParameterError, match="did you mean 'processes'"):
-        pool_of(toys.plan(), "process", 1, None)
+    allowed = "allowed are serial, threads, processes and objects with submit()"
+    for word, hint in (("process", "did you mean 'processes'? "), ("joblib", "")):
+        with pytest.raises(ParameterError) as refused:
+            pool_of(toys.plan(), word, 1, None)
+        assert str(refused.value) == f"executor = {word!r}: {hint}{allowed}"
 
 
 @pytest.mark.parametrize("jobs", [0, -1, 1.5, True, "2"])

@@ -13,6 +13,7 @@ import pytest
 import crossmargin as xm
 from crossmargin.experiments.sweeps import files, store
 from crossmargin.experiments.sweeps.files import StorageError, read_table, tables, write_atomically
+from crossmargin.experiments.sweeps.status import status
 from crossmargin.experiments.sweeps.store import FolderSink, MemorySink, Tables, column_types
 from crossmargin.experiments.sweeps.tasks import Task
 from crossmargin.experiments.sweeps.worker import Outcome
@@ -169,11 +170,39 @@ def test_a_full_disk_is_told_and_what_was_written_is_whole(tmp_path: Path) -> No
     assert "File too large" in ran.stderr
     assert "goes on from there" in ran.stderr
     assert not list(tmp_path.glob(f".*{files.PARTIAL}"))
+    names = [{p.name.partition("-")[2] for p in tables(tmp_path, k)} for k in ("timing", "runs")]
+    assert names[0] == names[1]  # no timing without its runs
+    (told,) = status(tmp_path).errors
+    assert "File too large" in told
+    assert (tmp_path / "errors.txt").read_text(encoding="utf-8").splitlines() == [told]
     plan = toys.plan(n=30, count=100)
     kept = xm.load_sweep(tmp_path).runs
     assert toys.are_equal(kept, toys.runs(plan, limit=200, executor="serial"))
     whole = toys.runs(plan, out=tmp_path, executor="serial")
     assert toys.are_equal(whole, toys.runs(plan, executor="serial"))
+
+
+def test_room_is_kept_while_a_sweep_writes(tmp_path: Path) -> None:
+    sink = FolderSink(tmp_path, SHAPE)
+    (kept,) = tmp_path.glob(".reserve-*")
+    assert kept.stat().st_size == 4096
+    sink.add(outcome(1))
+    sink.close()
+    assert not list(tmp_path.glob(".reserve-*"))
+    assert len(tables(tmp_path, "runs")) == 1
+    assert not (tmp_path / "errors.txt").exists()
+
+
+def test_timing_of_runs_that_were_not_finished_counts_nowhere(tmp_path: Path) -> None:
+    toys.runs(toys.plan(n=3), out=tmp_path, executor="serial")
+    (file,) = tables(tmp_path, "timing")
+    rows = read_table(file).to_pandas()
+    slow = rows.assign(wall_seconds=100.0)
+    slow.to_parquet(tmp_path / "timing-zz-000000.parquet")  # the same runs, by another writer
+    slow.assign(run_id="none").to_parquet(tmp_path / "timing-0-000000.parquet")
+    found = xm.load_sweep(tmp_path)
+    assert found.timing["wall_seconds"].tolist() == rows["wall_seconds"].tolist()
+    assert status(tmp_path).mean_seconds == pytest.approx(rows["wall_seconds"].mean())
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
