@@ -44,7 +44,7 @@ def refusal(**factor: Any) -> str:
         ("venue.waterfall.book_orders.fraction", "fraction of the position", "number"),
         ("market.BTC-PERP.taker_fee", "fraction", "number"),
         ("market.BTC-PERP.tiers.0.initial", "fraction", "number"),
-        ("underlying.BTC.path.volatility", "per root year", "number"),
+        ("reference.calm_volatility", "per root year", "number"),
         ("population.makers.count", "agents", "integer"),
         ("population.makers.behaviour.depth", "quote", "number"),
         ("population.makers.traits.latency", "s", "number"),
