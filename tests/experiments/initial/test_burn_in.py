@@ -100,7 +100,7 @@ def test_what_does_not_act_in_the_burn_in_does_not_repeat_it(cache: Path) -> Non
         {"venue__penalty_rate": 0.02},
         {"venue__waterfall": []},
         {"shock": [shock]},
-        {"underlying__BTC__path__elasticity": 0.0},
+        {"reference__loading__BTC__elasticity": 0.0},
     ]
     for changes in others:
         run = run_of(**changes)
@@ -110,7 +110,7 @@ def test_what_does_not_act_in_the_burn_in_does_not_repeat_it(cache: Path) -> Non
         {"seed": 2},
         {"population__longs__count": 81},
         {"market__BTC-PERP__taker_fee": 0.001},
-        {"underlying__BTC__path__volatility": 0.4},
+        {"reference__calm_volatility": 0.4},
         {"initial__liquidatable": "close"},
     ]
     for changes in acting:
@@ -157,6 +157,7 @@ def test_a_recording_counts_from_step_0() -> None:
     recording = {"file": "btc_usd_hourly.csv", "start": "2024-08-04T12:00"}
     table = small().model_dump(mode="json", exclude_none=True)
     table["underlying"] = [{"name": "BTC", "path": {"kind": "recorded"}, "recording": recording}]
+    del table["reference"]
     plain = simulate(table, seed=1)
     burnt = simulate(table | {"initial": {"burn_in": SHORT}}, seed=1)
     assert burnt.world.origin.block == 80

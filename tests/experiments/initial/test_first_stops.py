@@ -22,10 +22,15 @@ def waiting(world: World) -> Any:
     return world.state.stops.orders[world.state.stops.orders["id"] > 0]
 
 
+def rows_of(world: World, population: str) -> Any:
+    place = world.names.populations.index(population)
+    return world.state.ledger.accounts["population"] == place
+
+
 def test_longs_wait_below_and_above_the_first_price() -> None:
     world = built(**with_stops(gain={"uniform": [0.2, 0.4]}))
     stops, lots = waiting(world), world.state.ledger.lots[:, 0]
-    longs = world.state.ledger.accounts["population"] == 1
+    longs = rows_of(world, "longs")
     assert len(stops) == 2 * np.count_nonzero(lots[longs]) == world.notes["initial"]["stops"]
     loss, gain = (stops[(stops["flags"] & RISING > 0) == rising] for rising in (False, True))
     assert (loss["trigger"] == round(0.9 * 120000)).all()
@@ -39,7 +44,7 @@ def test_longs_wait_below_and_above_the_first_price() -> None:
 def test_shorts_wait_above_and_a_share_has_any() -> None:
     world = built(**with_stops("shorts", share=0.4, watch="last"), population__shorts__count=600)
     stops, lots = waiting(world), world.state.ledger.lots[:, 0]
-    held = np.count_nonzero(lots[world.state.ledger.accounts["population"] == 2])
+    held = np.count_nonzero(lots[rows_of(world, "shorts")])
     assert abs(len(stops) / held - 0.4) < 4 * np.sqrt(0.24 / held)
     assert (stops["trigger"] == round(1.1 * 120000)).all()
     assert (stops["side"] == 1).all()

@@ -77,7 +77,8 @@ def test_owners_and_isolated_accounts_stay_what_they_are(found: Imported) -> Non
 def test_draws_go_by_population_and_place_in_the_file(found: Imported) -> None:
     """The same traits as accounts of a population of that name that was not imported."""
     table = load_scenario("calm", {"run.steps": 1}).model_dump(mode="json", exclude_none=True)
-    table["population"][1] = {**table["population"][1], "name": "retail", "count": 16}
+    longs = next(row for row in table["population"] if row["name"] == "longs")
+    longs |= {"name": "retail", "count": 16}
     other = xm.Market(table).world
     rows = [
         np.flatnonzero(w.state.ledger.accounts["population"] == w.names.populations.index("retail"))

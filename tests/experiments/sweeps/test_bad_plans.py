@@ -9,7 +9,7 @@ from crossmargin.model.errors import CrossmarginError, ParameterError
 from tests.experiments.sweeps.plans import RATE, sphere, table
 
 #: The longs of the calm market, by their number.
-BY_NUMBER = {"path": "population.1.count", "values": [5, 6]}
+BY_NUMBER = {"path": "population.2.count", "values": [5, 6]}
 
 BAD = [
     (table(name="a/b"), ["name", "a/b"]),
@@ -25,11 +25,11 @@ BAD = [
     (table(settings={"venue.penalty_rate": 0}), ["venue.penalty_rate", "factor and a setting"]),
     (
         table(settings={"population.longs.count": 9}, factor=[BY_NUMBER]),
-        ["settings.population.longs.count", "the factor 'population.1.count'"],
+        ["settings.population.longs.count", "the factor 'population.2.count'"],
     ),
     (
-        table(settings={"population.longs.count": 9, "population.1.count": 8}),
-        ["settings.population.1.count", "the setting 'population.longs.count'"],
+        table(settings={"population.longs.count": 9, "population.2.count": 8}),
+        ["settings.population.2.count", "the setting 'population.longs.count'"],
     ),
     (table(settings={"venue": {"rounds": 3}}), ["venue.rounds", "factor and a setting"]),
     (table(settings={"run": {"steps": 3}}), ["run.steps", "give one"]),
