@@ -84,6 +84,12 @@ def memory() -> int:
         return 0
 
 
+def in_notebook() -> bool:
+    """Tell whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython.get_ipython(), "kernel") if ipython is not None else False
+
+
 @contextmanager
 def reporting(progress: bool | Report | None) -> Iterator[Report | None]:
     """What shows progress: a function as given, a bar of tqdm, or nothing.
@@ -92,7 +98,7 @@ def reporting(progress: bool | Report | None) -> Iterator[Report | None]:
     """
     if callable(progress):
         yield progress
-    elif progress or (progress is None and (sys.stderr.isatty() or "ipykernel" in sys.modules)):
+    elif progress or (progress is None and (sys.stderr.isatty() or in_notebook())):
         with tqdm_bar() as show:
             yield show
     else:

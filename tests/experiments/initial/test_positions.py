@@ -303,8 +303,9 @@ def test_nobody_is_liquidatable_at_the_start_unless_kept() -> None:
 
 
 def test_entries_drawn_again_are_those_that_survive() -> None:
-    ledger = entered("redraw").state.ledger
-    rows = (ledger.accounts["population"] == 1) & (ledger.lots[:, 0] != 0)
+    world = entered("redraw")
+    ledger, longs = world.state.ledger, world.names.populations.index("longs")
+    rows = (ledger.accounts["population"] == longs) & (ledger.lots[:, 0] != 0)
     entry = ledger.cost[rows, 0] / ledger.lots[rows, 0] / 100  # quote
     assert entry.min() < 54000
     assert 60000 < entry.max() < 64500  # at a leverage of 15 a fall of 4 in 100 is survived
