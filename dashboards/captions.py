@@ -3,11 +3,11 @@
 PRICE = (
     "Four prices of one thing. The mid stands between the best bid and the best ask of this "
     "venue's own book; the outside price is that of the wider world; the index is what the oracle "
-    "reports of it; the mark is what margin is judged by. Each red circle is a moment with "
+    "reports of it; the mark is what margin is judged by. Each circle is a moment with "
     "liquidations, its area the value closed. Where the mid runs away from the outside price, "
     "orders on this venue move the market more than the news does."
 )
-PRICE_AGAIN = "The same for this market. Red circles: liquidations, by the value closed."
+PRICE_AGAIN = "The same for this market. Circles: liquidations, by the value closed."
 DEPTH = (
     "Above: open interest, the value of all positions that are open; the more there is, the more "
     "can be liquidated. Below: depth, the value of the orders that wait in the book near the mid, "
