@@ -5,7 +5,6 @@ initial positions are matched, so that every long has its short.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from crossmargin.experiments.initial.positions import hold
 from crossmargin.experiments.layout import Block, is_reporting, lay_out
 from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
 from crossmargin.experiments.paths import Window, load_path
+from crossmargin.experiments.recordings import DATA
 from crossmargin.experiments.schema import MarketTable, Recording, Scenario
 from crossmargin.experiments.snapshots.placing import bring_in, price_markets
 from crossmargin.experiments.wiring import Entry, program_of
@@ -33,8 +33,6 @@ from crossmargin.model.state import FIRST_SETTLEMENT, State
 from crossmargin.model.trading import SLOTS
 from crossmargin.model.world import Names, World
 
-#: Recorded prices that come with the package.
-DATA = Path(__file__).parent / "data"
 #: Longest look-back of an agent, blocks; a power of two.
 WINDOW = 1 << 12
 

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from crossmargin.model.errors import ScenarioError
 
+#: Recorded prices that come with the package.
+DATA = Path(__file__).parent / "data"
+
 OHLC = ("open", "high", "low", "close")
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crossmargin.experiments.build import DATA
 from crossmargin.experiments.calibration.bootstrap import (
     Targets,
     block_length,
@@ -15,7 +14,7 @@ from crossmargin.experiments.calibration.bootstrap import (
 )
 from crossmargin.experiments.calibration.moments import lag_of
 from crossmargin.experiments.calibration.plan import Calibration, Recorded
-from crossmargin.experiments.recordings import recorded_prices
+from crossmargin.experiments.recordings import DATA, recorded_prices
 from crossmargin.model.errors import ParameterError
 
 Floats = NDArray[np.float64]

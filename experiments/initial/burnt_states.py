@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from crossmargin.experiments.recordings import DATA
 from crossmargin.experiments.schema import Scenario
 from crossmargin.experiments.versions import foreign_modules, model_version
 from crossmargin.model.code_cache import cache_folder
@@ -49,8 +50,6 @@ def key_of(quiet: Scenario, seed: int, state: State) -> str | None:
 
 
 def _content(name: str) -> bytes:
-    from crossmargin.experiments.initial.histories import DATA
-
     return (DATA / name).read_bytes()
 
 

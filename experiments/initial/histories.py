@@ -14,6 +14,7 @@ import pandas as pd
 
 from crossmargin.experiments.initial_tables import VolumeAtPrice
 from crossmargin.experiments.recordings import (
+    DATA,
     Floats,
     line_of,
     moments_of,
@@ -27,8 +28,6 @@ from crossmargin.model.draws import PATH, generator, population_key
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.markets import YEAR
 
-#: Recorded prices that come with the package.
-DATA = Path(__file__).parents[1] / "data"
 #: Points of a simulated past.
 POINTS = 4096
 

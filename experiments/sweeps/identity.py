@@ -46,14 +46,14 @@ def scenario_digest(plan: Plan) -> str:
 
 def _recording(underlying: dict[str, Any]) -> Path:
     """File of a recording, whose place is then forgotten: its content counts."""
-    from crossmargin.experiments.build import DATA
+    from crossmargin.experiments.recordings import DATA
 
     return DATA / underlying["recording"].pop("file")
 
 
 def _histories(table: dict[str, Any]) -> list[Path]:
     """Files of volume-at-price histories, whose place is then forgotten as well."""
-    from crossmargin.experiments.build import DATA
+    from crossmargin.experiments.recordings import DATA
 
     rows = table.get("initial", {}).get("volume_at_price", [])
     return [DATA / row.pop(key) for row in rows for key in ("file", "candles") if key in row]

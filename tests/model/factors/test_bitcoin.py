@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crossmargin.experiments.build import DATA
-from crossmargin.experiments.recordings import recorded_prices
+from crossmargin.experiments.recordings import DATA, recorded_prices
 from tests.model.factors.paths import HOUR, Floats, paths
 
 PATHS, HOURS, BLOCKS = 24, 13_872, 6  # an hour in blocks of ten minutes
