@@ -28,7 +28,6 @@ from crossmargin.model.traits import Distribution, trait
 
 OUTSIDE, INDEX = range(2)
 RISK_METRICS = "RiskMetrics Technical Document (1996)"
-_PAPER = "Avellaneda, Stoikov (2008), doi:10.1080/14697680701381228"
 
 
 class Parameters(Numbers):

@@ -45,23 +45,23 @@ PHASES = (
 )
 
 
-def number_only(record: type[BaseModel], value: Any, info: ValidationInfo) -> Any:
-    """Refuse `true` where a number belongs, which would be read as 1."""
-    kind = record.model_fields[info.field_name or ""].annotation
-    if isinstance(value, bool) and kind in (int, float, int | None, float | None):
-        raise ValueError("is a truth value, not a number")
-    return value
-
-
-class Numbers(BaseModel):
-    """Base of the parameter records of parts: frozen, unknown keys refused."""
+class Record(BaseModel):
+    """What is read from a file: frozen, unknown keys refused, no truth value for a number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth_values(cls, value: Any, info: ValidationInfo) -> Any:
-        return number_only(cls, value, info)
+        """Refuse `true` where a number belongs, which would be read as 1."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and kind in (int, float, int | None, float | None):
+            raise ValueError("is a truth value, not a number")
+        return value
+
+
+class Numbers(Record):
+    """Base of the parameter records of parts."""
 
 
 def number(
