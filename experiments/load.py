@@ -141,7 +141,7 @@ def scenario_table(scenario: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(scenario, Scenario):
         return scenario.origin, scenario.model_dump(mode="json", exclude_none=True)
     if isinstance(scenario, Mapping):
-        return "scenario", _copied(scenario)
+        return "scenario", copied(scenario)
     if not isinstance(scenario, str | Path):
         raise ScenarioError(f"scenario = {scenario!r}: is no name, file, mapping or Scenario")
     path = find_toml(scenario, SCENARIOS, "scenario")
@@ -153,11 +153,12 @@ def scenario_table(scenario: Any) -> tuple[str, dict[str, Any]]:
     return str(path), table
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
+    """Copy of nested tables and lists that may be changed without their owner noticing."""
     if isinstance(value, Mapping):
-        return {key: _copied(member) for key, member in value.items()}
+        return {key: copied(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_copied(member) for member in value]
+        return [copied(member) for member in value]
     return value
 
 
@@ -181,7 +182,7 @@ def override(table: dict[str, Any], path: str, value: Any) -> None:
         last = _place_of_number(node, last, path)
     if len(keys) == 1 and last not in Scenario.model_fields:
         raise ParameterError(f"{path}: no such key; {did_you_mean(path, Scenario.model_fields)}")
-    node[last] = _copied(value)  # a later path may lead into it
+    node[last] = copied(value)  # a later path may lead into it
 
 
 def _member(node: Any, keys: list[str]) -> Any:

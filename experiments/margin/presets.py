@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from crossmargin.experiments.explain import did_you_mean, explain
-from crossmargin.experiments.load import HOME, read_toml
+from crossmargin.experiments.load import HOME, copied, named_files, read_toml
 from crossmargin.experiments.margin.tables import Preset
 from crossmargin.model.errors import ParameterError, ScenarioError
 
@@ -16,7 +16,7 @@ PRESETS = HOME / "presets"
 
 def preset_names() -> list[str]:
     """Names of the presets that come along."""
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+    return named_files(PRESETS)
 
 
 def find_preset(name: str | Path) -> Path:
@@ -69,7 +69,7 @@ def preset_table(preset: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(preset, Preset):
         return preset.name, preset.model_dump(mode="json", exclude_unset=True)
     if isinstance(preset, Mapping):
-        return "preset", _copied(preset)
+        return "preset", copied(preset)
     if not isinstance(preset, str | Path):
         raise ScenarioError(f"preset = {preset!r}: is no name, file, mapping or Preset")
     path = find_preset(preset)
@@ -126,11 +126,3 @@ def _step(node: Any, key: str, path: str) -> Any:
     if not isinstance(found, dict | list):
         raise ParameterError(f"{path}: is a value, {found!r}, not a table")
     return found
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _copied(member) for key, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_copied(member) for member in value]
-    return value

@@ -48,6 +48,7 @@ class ChosenPool:
     def __init__(self, jobs: int, progress: Progress) -> None:
         self.width, self.progress = jobs, progress
         self.chosen: Pool = SerialPool()
+        self.first: Future[list[Outcome]] = Future()
 
     @property
     def room(self) -> int:
@@ -59,10 +60,9 @@ class ChosenPool:
         if not isinstance(self.chosen, SerialPool):
             return self.chosen.submit(job, chunk)
         warm(job.plan, chunk[0])
-        future: Future[list[Outcome]] = Future()
-        future.set_result(run_chunk(job, chunk, self.chosen.stop))
-        self._choose(future.result())
-        return future
+        self.first.set_result(run_chunk(job, chunk, self.chosen.stop))
+        self._choose(self.first.result())
+        return self.first
 
     def _choose(self, outcomes: list[Outcome]) -> None:
         seconds = sum(outcome.wall for outcome in outcomes) / len(outcomes)
@@ -72,9 +72,7 @@ class ChosenPool:
 
     def settle(self, future: Any, error: BaseException | None) -> Death | None:
         """How the worker of a future died, if it did."""
-        if isinstance(self.chosen, ProcessPool) and future not in self.chosen.places:
-            return None  # the first chunk
-        return self.chosen.settle(future, error)
+        return None if future is self.first else self.chosen.settle(future, error)
 
     def close(self, *, now: bool) -> None:
         """End: when all is done, or at once."""

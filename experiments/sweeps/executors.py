@@ -165,23 +165,22 @@ def pool_of(
         raise ParameterError("give executor or dask, not both")
     if dask is None and hasattr(executor, "scheduler_info"):
         dask, executor = executor, None
-    several = checked_jobs(jobs) > 1
-    if executor is None and dask is None and several:
-        from crossmargin.experiments.sweeps.choice import ChosenPool, is_compiled
-
-        if is_compiled(plan):
-            return ChosenPool(checked_jobs(jobs), progress or Progress())
+    width = checked_jobs(jobs)
     must_kill = plan.model is not None and plan.errors.timeout_seconds > 0
-    name = executor
     if executor is None and dask is None:
-        name = "processes" if several or must_kill else "serial"
-    if must_kill and name != "processes":
+        if width > 1 and not must_kill:
+            from crossmargin.experiments.sweeps.choice import ChosenPool, is_compiled
+
+            if is_compiled(plan):
+                return ChosenPool(width, progress or Progress())
+        executor = "processes" if width > 1 or must_kill else "serial"
+    if must_kill and executor != "processes":
         raise ParameterError(
             f"errors.timeout_seconds = {plan.errors.timeout_seconds:g}: only a worker process of "
             "this machine can stop a function; take --executor processes. (A scenario looks at "
             "the clock itself, wherever it runs.)"
         )
-    return _pool_by_name(name, jobs, dask)
+    return _pool_by_name(executor, jobs, dask)
 
 
 def _pool_by_name(executor: Any, jobs: int | None, dask: Any) -> Pool:
