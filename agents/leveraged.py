@@ -9,7 +9,14 @@ below the venue's or their own threshold, and after a delay of their own,
 * the others **wait** for the liquidation.
 
 Who is which is a trait: a uniform that is compared with the two shares. A profit target closes the
-largest position; nobody opens a new one.
+largest position.
+
+Nobody opens a new position, unless `renewal` lets others come in the place of those who are gone:
+an account whose position fell below half of what its first equity carried at its first leverage has
+a new owner after an exponential time. The owner brings equity back to the first one, has a reserve
+of its own, and builds the position up on the same side, at the same leverage, in slices. Without
+that leveraged positions die out over weeks: on BitMEX in 2018 and 2019 forced liquidations closed
+3.5% of longs and 1.9% of shorts a day (cointelegraph.com).
 
 References
 ----------
@@ -22,13 +29,21 @@ import math
 import numpy as np
 
 from crossmargin.agents.acting import draws_of, largest_position, mid_of, take_at_once
+from crossmargin.agents.taking import (
+    Intent,
+    closed_share,
+    perpetual_of,
+    send,
+    slice_of,
+    value_of,
+)
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import unrealised
 from crossmargin.model.margin.numbers import health
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import CLOSED, HEALTHY, REDUCE_ONLY
+from crossmargin.model.state import CLOSED, DISCRETIONARY, HEALTHY, REDUCE_ONLY
 from crossmargin.model.traits import Distribution, trait
 
 
@@ -56,6 +71,17 @@ class Parameters(Numbers):
     )
     latency: float = number(
         0.5, "seconds", low=0, high=3600, doc="From decision to the earliest arrival."
+    )
+    renewal: float = number(
+        0.0,
+        "s",
+        low=0,
+        high=1e9,
+        source="default of its own",
+        doc="Mean time until an account whose position is gone has a new owner; 0 never.",
+    )
+    opening: float = number(
+        14400.0, "s", above=0, high=1e9, doc="In which a new owner builds its position up."
     )
 
 
@@ -85,9 +111,14 @@ class Traits(Numbers):
 
 P, T = slots(Parameters), slots(Traits)
 
-#: Places in an agent's memory: reserve that is left in quote units, whether it was counted, and
-#: one plus the step since which it is called, 0 when it is not.
-RESERVE, COUNTED, CALLED = range(3)
+#: Places in an agent's memory: reserve that is left and first equity, quote units; one plus the step
+#: since which it is called, 0 when it is not, less than 0 the step until which it opens; signed
+#: notional over equity at first.
+RESERVE, FIRST, CALLED, LEVERAGE = range(4)
+#: A position below this share of the one at first is gone.
+GONE = 0.5
+#: Time constants, of `opening`, in which a position is built up; about 5% of it are left then.
+CONSTANTS = 3.0
 
 
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
@@ -101,12 +132,14 @@ def messages_needed(numbers: Parameters, n_markets: int) -> int:
 
 
 @kernel
-def count_reserve(state, row):
-    """Set the reserve once, from the equity with which an agent begins."""
+def count_reserve(state, row, market):
+    """Take stock once: what an agent begins with, and the reserve that goes with it."""
     memory, account = state.crowd.memory[row], state.ledger.accounts[row]
-    if memory[COUNTED] == 0.0 and account.equity > 0:
-        memory[COUNTED] = 1.0
+    if memory[FIRST] == 0.0 and account.equity > 0:
+        memory[FIRST] = account.equity
         memory[RESERVE] = math.floor(state.crowd.traits[row, T.reserve] * account.equity)
+        held = state.ledger.lots[row, market] * value_of(state, market)
+        memory[LEVERAGE] = held / account.equity
 
 
 @kernel
@@ -170,16 +203,78 @@ def is_at_target(state, row, market):
 
 
 @kernel
+def missing_lots(state, row, market):
+    """Signed lots between the position that an account was opened with and what it holds."""
+    memory = state.crowd.memory[row]
+    wanted = to_units(abs(memory[LEVERAGE]) * memory[FIRST] / value_of(state, market))
+    side = 1 if memory[LEVERAGE] > 0.0 else -1
+    return np.int64(side * wanted - state.ledger.lots[row, market])
+
+
+@kernel
+def is_gone(state, row, market):
+    """Tell whether little is left of the position that an account was opened with."""
+    memory = state.crowd.memory[row]
+    first = memory[LEVERAGE] * memory[FIRST]
+    held = state.ledger.lots[row, market] * value_of(state, market)
+    return abs(first) > 0.0 and held * np.sign(first) < GONE * abs(first)
+
+
+@kernel
+def hand_over(state, part, row, step):
+    """Let a new owner come: equity as at first, a new reserve, and time to open."""
+    memory, seconds = state.crowd.memory[row], state.clock[0].block_seconds
+    missing = to_units(memory[FIRST]) - state.ledger.accounts[row].equity
+    state.crowd.requests[row] += max(0, missing)
+    memory[RESERVE] = math.floor(state.crowd.traits[row, T.reserve] * memory[FIRST])
+    memory[CALLED] = -(step + math.ceil(CONSTANTS * state.params[part, P.opening] / seconds))
+    return 0
+
+
+@kernel
+def open_slice(state, part, row, market):
+    """Send the next slice of the position that a new owner builds up; returns messages."""
+    lots = slice_of(state, missing_lots(state, row, market), state.params[part, P.opening])
+    if lots * state.crowd.memory[row, LEVERAGE] <= 0.0:
+        return 0
+    params = state.params[part]
+    intent = Intent(market, lots, params[P.slippage], params[P.latency], DISCRETIONARY)
+    return send(state, row, intent)
+
+
+@kernel
+def renew(state, part, row, step):
+    """Let new owners come and open; tells whether this account is theirs now, and messages."""
+    memory = state.crowd.memory[row]
+    market = perpetual_of(state, part, row)
+    is_healthy = state.ledger.accounts[row].state == HEALTHY
+    if memory[CALLED] < 0.0:
+        if is_healthy and step < -memory[CALLED]:
+            return True, open_slice(state, part, row, market)
+        memory[CALLED] = 0.0
+    if market < 0 or not is_healthy:
+        return False, 0
+    chance = closed_share(state, state.params[part, P.renewal])
+    if is_gone(state, row, market) and draws_of(state, row, step)[0] < chance:
+        return True, hand_over(state, part, row, step)
+    return False, 0
+
+
+@kernel
 def act(state, part, row, step):
     """Let one agent decide; returns the number of messages."""
     account = state.ledger.accounts[row]
+    if state.params[part, P.renewal] > 0.0:
+        is_new, sent = renew(state, part, row, step)
+        if is_new:
+            return sent
     if account.state == CLOSED or account.maintenance_requirement == 0:
         state.crowd.memory[row, CALLED] = 0.0
         return 0
-    count_reserve(state, row)
     market = largest_position(state, part, row)
     if market < 0 or state.ledger.markets[market].halted_until > step:
         return 0
+    count_reserve(state, row, market)
     if is_answering(state, row, step):
         state.crowd.memory[row, CALLED] = step + 1.0
         return answer(state, part, row, np.int64(market))

@@ -625,6 +625,7 @@ FACTOR = np.dtype(
         ("intensity", "f8"),  # jumps a year expected in this block
         ("jump_mean", "f8"),  # log price
         ("jump_deviation", "f8"),  # log price
+        ("burst", "f8"),  # the part of minutes of its log volatility, like `fast` and `slow`
     ],
     align=True,
 )

@@ -2,12 +2,14 @@ r"""A common factor with stochastic volatility, regimes and jumps, which underly
 
 The factor's volatility in regime k (calm or stressed) is
 
-.. math:: \sigma = \sigma_k \exp(x + y - s_x^2 - s_y^2)
+.. math:: \sigma = \sigma_k \exp(x + y + w - s_x^2 - s_y^2 - s_w^2)
 
-where x (of hours) and y (of days) are Ornstein-Uhlenbeck processes with mean zero and stationary
-deviations :math:`s_x, s_y`, so that the mean square of :math:`\sigma` in a regime is
-:math:`\sigma_k^2`. Both begin with a draw from their stationary law. Two time scales are what the
-slow decay of the autocorrelation of absolute returns asks for. A fall of the factor raises x
+where x (of hours), y (of days) and w (of minutes) are Ornstein-Uhlenbeck processes with mean zero
+and stationary deviations :math:`s_x, s_y, s_w`, so that the mean square of :math:`\sigma` in a
+regime is :math:`\sigma_k^2`. All begin with a draw from their stationary law. Two time scales are
+what the slow decay of the autocorrelation of absolute hourly returns asks for; within the hour it
+decays only with a third, the bursts of minutes, which hourly data cannot tell and which are off
+unless they are asked for. A fall of the factor raises x
 (leverage effect): the normal that moves the price in a block has correlation :math:`\rho` with the
 one that moves x at the end of it. The regime is a Markov chain in continuous time; jumps are
 Poisson with the regime's intensity, their sizes normal.
@@ -55,7 +57,7 @@ FITTED = "fitted with the others to BTC-USD hourly 2024-2025 (experiments/data)"
 
 
 class Parameters(Numbers):
-    """Two regimes, two time scales of volatility, jumps."""
+    """Two regimes, three time scales of volatility, jumps."""
 
     calm_volatility: float = number(
         0.44, "per root year", low=0, high=20, source=FITTED, doc="Root mean square, jumps apart."
@@ -80,6 +82,10 @@ class Parameters(Numbers):
         0.36, "log volatility", low=0, high=2, source=FITTED, doc="Stationary, of the slow part."
     )
     slow_half_life: float = number(216000.0, "s", above=0, source=FITTED)
+    burst_deviation: float = number(
+        0.0, "log volatility", low=0, high=2, doc="Stationary, of the bursts of minutes; 0: none."
+    )
+    burst_half_life: float = number(600.0, "s", above=0, source="default of its own")
     leverage: float = number(
         -0.1,
         "correlation",
@@ -110,19 +116,21 @@ def share_of_stress(numbers):
 @kernel
 def log_shift(numbers):
     """What the logarithm of volatility is lowered by, so that its mean square is as stated."""
-    return numbers[P.fast_deviation] ** 2 + numbers[P.slow_deviation] ** 2
+    hours_and_days = numbers[P.fast_deviation] ** 2 + numbers[P.slow_deviation] ** 2
+    return hours_and_days + numbers[P.burst_deviation] ** 2
 
 
 @kernel
 def begin(factor, numbers, draws):
-    """Regime and log volatilities before the first block, from three uniforms."""
-    chance, fast, slow = draws
+    """Regime and log volatilities before the first block, from four uniforms."""
+    chance, fast, slow, burst = draws
     is_stressed = numbers[P.start] == FROM_STRESS
     if numbers[P.start] == DRAWN:
         is_stressed = chance < share_of_stress(numbers)
     factor.regime = STRESSED if is_stressed else CALM
     factor.fast = numbers[P.fast_deviation] * normal(fast)
     factor.slow = numbers[P.slow_deviation] * normal(slow)
+    factor.burst = numbers[P.burst_deviation] * normal(burst)
 
 
 @kernel
@@ -131,7 +139,8 @@ def hold(factor, numbers):
     stressed = factor.regime == STRESSED
     level = numbers[P.stressed_volatility] if stressed else numbers[P.calm_volatility]
     factor.held = factor.regime
-    factor.volatility = level * math.exp(factor.fast + factor.slow - log_shift(numbers))
+    log_volatility = factor.fast + factor.slow + factor.burst - log_shift(numbers)
+    factor.volatility = level * math.exp(log_volatility)
     rate = numbers[P.stressed_intensity] if stressed else numbers[P.calm_intensity]
     factor.intensity = rate
     factor.jump_mean, factor.jump_deviation = numbers[P.jump_mean], numbers[P.jump_deviation]
@@ -153,8 +162,8 @@ def reverted(value, deviation, half_life, seconds, draw):
 
 @kernel
 def renew(factor, numbers, seconds, draws):
-    """Regime and log volatilities at the end of a block, from three uniforms."""
-    chance, fast, slow = draws
+    """Regime and log volatilities at the end of a block, from four uniforms."""
+    chance, fast, slow, burst = draws
     calm, stressed = numbers[P.calm_duration], numbers[P.stressed_duration]
     if chance < switch_probability(calm, stressed, factor.regime, seconds):
         factor.regime = STRESSED if factor.regime == CALM else CALM
@@ -164,6 +173,8 @@ def renew(factor, numbers, seconds, draws):
     factor.fast = reverted(factor.fast, deviation, half_life, seconds, shock)
     deviation, half_life = numbers[P.slow_deviation], numbers[P.slow_half_life]
     factor.slow = reverted(factor.slow, deviation, half_life, seconds, normal(slow))
+    deviation, half_life = numbers[P.burst_deviation], numbers[P.burst_half_life]
+    factor.burst = reverted(factor.burst, deviation, half_life, seconds, normal(burst))
 
 
 @kernel
@@ -171,15 +182,15 @@ def factor_model(state, part, step):
     """Draw what the factor does in a block; the first block only has its volatility."""
     clock, factor, numbers = state.clock[0], state.outside.factor[0], state.params[part]
     move, chance, fast, slow = uniforms(clock.seed, KEY, PATH, step, 0)
+    count, size, burst, _ = uniforms(clock.seed, KEY, PATH, step, 1)
     if step == clock.first:
-        begin(factor, numbers, (chance, fast, slow))
+        begin(factor, numbers, (chance, fast, slow, burst))
         hold(factor, numbers)
         return 0
-    count, size, _, _ = uniforms(clock.seed, KEY, PATH, step, 1)
     hold(factor, numbers)
     factor.draw = normal(move)
     factor.jump = jump(factor, clock.block_seconds / YEAR, count, size)
-    renew(factor, numbers, clock.block_seconds, (chance, fast, slow))
+    renew(factor, numbers, clock.block_seconds, (chance, fast, slow, burst))
     return 1
 
 

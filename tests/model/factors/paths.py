@@ -65,22 +65,25 @@ def twin(
     u = np.array(
         [generator(seed, population_key("factor"), PATH, t).random(8) for t in range(steps)]
     )
-    z = norm.ppf(u[:, [0, 2, 3]])
+    z = norm.ppf(u[:, [0, 2, 3, 6]])
     stressed, volatility = np.zeros(steps, bool), np.zeros(steps)
     share = f.stressed_duration / (f.calm_duration + f.stressed_duration)
     now = u[0, 1] < share if f.start == "drawn" else f.start == "stressed"
     fast, slow = f.fast_deviation * z[0, 1], f.slow_deviation * z[0, 2]
+    burst = f.burst_deviation * z[0, 3]
     leave = {False: 1 / f.calm_duration, True: 1 / f.stressed_duration}
     both = sum(leave.values())
-    kept = [0.5 ** (block_seconds / h) for h in (f.fast_half_life, f.slow_half_life)]
+    half_lives = (f.fast_half_life, f.slow_half_life, f.burst_half_life)
+    kept = [0.5 ** (block_seconds / h) for h in half_lives]
     for t in range(steps):
         level = f.stressed_volatility if now else f.calm_volatility
-        lowered = f.fast_deviation**2 + f.slow_deviation**2
-        stressed[t], volatility[t] = now, level * math.exp(fast + slow - lowered)
+        lowered = f.fast_deviation**2 + f.slow_deviation**2 + f.burst_deviation**2
+        stressed[t], volatility[t] = now, level * math.exp(fast + slow + burst - lowered)
         if t > 0:
             shock = f.leverage * z[t, 0] + math.sqrt(1 - f.leverage**2) * z[t, 1]
             fast = kept[0] * fast + f.fast_deviation * math.sqrt(1 - kept[0] ** 2) * shock
             slow = kept[1] * slow + f.slow_deviation * math.sqrt(1 - kept[1] ** 2) * z[t, 2]
+            burst = kept[2] * burst + f.burst_deviation * math.sqrt(1 - kept[2] ** 2) * z[t, 3]
             if u[t, 1] < leave[now] / both * (1 - math.exp(-both * block_seconds)):
                 now = not now
     rate = np.where(stressed, f.stressed_intensity, f.calm_intensity)
