@@ -8,6 +8,11 @@ outside since the last block (negative: sold) move the log price by
 with elasticity :math:`e` and the daily volume :math:`V`; a share of it is lasting, the rest
 decays with a half-life. The impact is linear, so that it sums over blocks of any length.
 
+The notional :math:`V/e` that would move the log price by one is published as the depth of the
+market outside. Who hedges there or follows its trend bounds itself by it: arbitrageurs who bought
+more than closes the gap that they see would push the price beyond it, and a fund that grew with the
+gains that its own purchases make would drive a small market anywhere.
+
 References
 ----------
 Cont, Kukanov, Stoikov (2014), "The price impact of order book events", J. Financial Econometrics
@@ -96,6 +101,8 @@ def show(state, part, step):
     """Renew price, trail and volatility of the underlying of a part from its log price."""
     u, seconds = np.int64(state.parts[part].underlying), state.clock[0].block_seconds
     reference, trail = state.outside.references[u], state.outside.trail
+    numbers = state.params[part]
+    reference.depth = numbers[F.daily_volume] / numbers[F.elasticity]
     total = reference.base_log + reference.shock + reference.lasting + reference.passing
     reference.price = math.exp(total)
     if not (0.0 < reference.price < np.inf):
@@ -104,6 +111,6 @@ def show(state, part, step):
         trail[u, :] = total
     else:
         change = total - trail[u, (step - 1) % trail.shape[1]]
-        renew_volatility(reference, change, seconds, state.params[part, F.volatility_half_life])
+        renew_volatility(reference, change, seconds, numbers[F.volatility_half_life])
     trail[u, step % trail.shape[1]] = total
     return 0
