@@ -138,8 +138,9 @@ def count_reserve(state, row, market):
     if memory[FIRST] == 0.0 and account.equity > 0:
         memory[FIRST] = account.equity
         memory[RESERVE] = math.floor(state.crowd.traits[row, T.reserve] * account.equity)
-        held = state.ledger.lots[row, market] * value_of(state, market)
-        memory[LEVERAGE] = held / account.equity
+        if market >= 0:
+            held = state.ledger.lots[row, market] * value_of(state, market)
+            memory[LEVERAGE] = held / account.equity
 
 
 @kernel
@@ -274,7 +275,7 @@ def act(state, part, row, step):
     market = largest_position(state, part, row)
     if market < 0 or state.ledger.markets[market].halted_until > step:
         return 0
-    count_reserve(state, row, market)
+    count_reserve(state, row, perpetual_of(state, part, row))
     if is_answering(state, row, step):
         state.crowd.memory[row, CALLED] = step + 1.0
         return answer(state, part, row, np.int64(market))
