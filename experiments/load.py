@@ -223,9 +223,8 @@ def _default_table(keys: list[str]) -> dict[str, Any]:
     """Table that stands where a scenario is silent: the part that is the default."""
     if keys[0] == "underlying" and keys[-1] == "path":
         return dict(SIMPLEST)
-    tables = {"venue": Venue, "run": RunTable}
-    home = tables[keys[0]].model_fields if keys[0] in tables and len(keys) == 2 else {}
-    field = home.get(keys[-1])
+    tables = {"venue": Venue.model_fields, "run": RunTable.model_fields}
+    field = tables.get(keys[0], {}).get(keys[1]) if len(keys) == 2 else None
     default = field.get_default(call_default_factory=True) if field is not None else None
     return default if isinstance(default, dict) else {}
 

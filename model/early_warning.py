@@ -1,6 +1,6 @@
 r"""Early warning: how many forced sales a forced sale would bring about, before any happens.
 
-A type is a market and a direction: the price falls (and longs are closed) or rises (and shorts are).
+A type is a market and a direction: the price falls (and longs are closed) or rises (and shorts).
 With :math:`F_{ab}` the notional of type b that a move of type a by the bandwidth h would close,
 alone and at frozen positions, and :math:`D_b` what rests in the book within h of the best price on
 the side that such sales meet (an empty side counts as one lot),
@@ -9,9 +9,9 @@ the side that such sales meet (an empty side counts as one lot),
           K_{ba} = \kappa_b\, \ell_{ab}
 
 with g the share of a move of the mid that reaches the mark and a refill that halves the impact
-every :math:`\tau_r` over the horizon :math:`\tau`. The reproduction number is the spectral radius of
-K: quote sold by force in the next generation for each quote in this one. Since the map from prices
-to sales is a staircase, the band is the least and the largest at h/2, h and 2h.
+every :math:`\tau_r` over the horizon :math:`\tau`. The reproduction number is the spectral radius
+of K: quote sold by force in the next generation for each quote in this one. Since the map from
+prices to sales is a staircase, the band is the least and the largest at h/2, h and 2h.
 
 An account counts when it is healthy and a move of one market alone would bring its maintenance
 equity below its requirement; of coins, only what would be sold for a debt counts as sold. It is a
