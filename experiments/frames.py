@@ -97,6 +97,11 @@ def system(world: World) -> pd.DataFrame:
     frame["unhedged"] = naked.sum(axis=1)
     for name, place in hedging(world).items():
         frame[f"unhedged:{name}"] = naked[:, place]
+    for name in ("negative_equity", "unfunded"):
+        frame[name] = rows[name] * units.quote
+    frame["insolvency"] = (rows["negative_equity"] + rows["unfunded"]) * units.quote
+    owners = rows["negative_consolidated"] + rows["unfunded"]
+    frame["insolvency_consolidated"] = owners * units.quote
     for b in range(HEALTH_BINS):
         frame[f"health_{b}"] = rows["health"][:, b]
     return pd.DataFrame(frame)

@@ -12,7 +12,7 @@ from crossmargin.experiments.anchoring import SCENARIOS, anchor_files, anchor_fo
 from crossmargin.experiments.explain import did_you_mean as did_you_mean
 from crossmargin.experiments.explain import explain
 from crossmargin.experiments.loadings import SIMPLEST
-from crossmargin.experiments.schema import Scenario, Venue
+from crossmargin.experiments.schema import RunTable, Scenario, Venue
 from crossmargin.model.code_cache import PACKAGE
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.parts import NoNumbers, Numbers, Part, find_part
@@ -223,7 +223,8 @@ def _default_table(keys: list[str]) -> dict[str, Any]:
     """Table that stands where a scenario is silent: the part that is the default."""
     if keys[0] == "underlying" and keys[-1] == "path":
         return dict(SIMPLEST)
-    field = Venue.model_fields.get(keys[1]) if keys[0] == "venue" and len(keys) == 2 else None
+    tables = {"venue": Venue.model_fields, "run": RunTable.model_fields}
+    field = tables.get(keys[0], {}).get(keys[1]) if len(keys) == 2 else None
     default = field.get_default(call_default_factory=True) if field is not None else None
     return default if isinstance(default, dict) else {}
 
@@ -258,6 +259,7 @@ FAMILIES = {
     "venue.queue": (("liquidation",), "model.liquidation.queue"),
     "venue.waterfall": (("liquidation",), "model.liquidation."),
     "shock.": (("scenario",), "model.shocks."),
+    "run.early_warning": (("record",), "model.early_warning"),
     "population.": (("decisions", "oracles"), "agents."),
 }
 

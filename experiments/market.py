@@ -17,6 +17,7 @@ from mesa.datacollection import DataCollector
 from crossmargin.agents.agentset import Rows
 from crossmargin.agents.solo import adopt, enlist
 from crossmargin.agents.trader import Trader
+from crossmargin.experiments import network_inputs as networks
 from crossmargin.experiments.branching import copy_events, restart_steps
 from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.run import begin, checked_seed
@@ -153,6 +154,22 @@ class Market(mesa.Model):  # type: ignore[misc]
     def audit(self) -> dict[str, int]:
         """Residuals of the books, all 0; raises `ConservationError` when one is not."""
         return self.world.audit()
+
+    def exposures(self, level: str = "account") -> networks.Exposures:
+        """Who has a claim on whom now; see `network_inputs.exposures`."""
+        return networks.exposures(self.world, level)
+
+    def liabilities(self, level: str = "account") -> networks.Liabilities:
+        """Who would owe what to whom if all were settled now; see `network_inputs.liabilities`."""
+        return networks.liabilities(self.world, level)
+
+    def holdings(self, level: str = "account", bandwidth: float = 0.05) -> networks.Holdings:
+        """What is held in common, with leverage and depth; see `network_inputs.holdings`."""
+        return networks.holdings(self.world, level, bandwidth)
+
+    def branching(self, **numbers: float) -> networks.Branching:
+        """Reproduction number of forced sales now; see `network_inputs.branching`."""
+        return networks.branching(self.world, **numbers)
 
     def branch(self) -> Self:
         """Fork of this market that shares its past and not its future.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from crossmargin.experiments import early_warning as warnings
 from crossmargin.experiments import frames
 from crossmargin.experiments.build import build
 from crossmargin.experiments.frames import Floats
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from crossmargin.model.contagion.face import Contagion
 
 #: Tables of a run, by the name of their file.
-TABLES = ("series", "system", "events", "liquidations", "accounts")
+TABLES = ("series", "system", "events", "liquidations", "accounts", "early_warning")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +80,11 @@ class Run:
     def accounts(self) -> pd.DataFrame:
         """One row an account; see `frames.accounts`."""
         return frames.accounts(self.world, self.start)
+
+    @functools.cached_property
+    def early_warning(self) -> pd.DataFrame:
+        """Reproduction numbers, ex ante and realised; see `early_warning.early_warning`."""
+        return warnings.early_warning(self.world)
 
     @functools.cached_property
     def contagion(self) -> "Contagion":
@@ -134,6 +140,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "insurance_least": float(venue["min_fund"] * one),
         "adl_notional": float(venue["adl_notional"] * one),
         "socialised_loss": float(venue["socialised"] * one),
+        **warnings.insolvency(world),
         "stops_triggered": int(world.state.stops.desk["triggered"][0]),
         "unhedged_most": float(world.rows("unhedged_rows").sum(axis=1).max(initial=0) * one),
         "markets": _market_summary(run),

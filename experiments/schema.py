@@ -29,6 +29,10 @@ class RunTable(Table):
     depth_band: float = quantity(
         0.02, "fraction", "Depth counts lots this near the mid.", gt=0, le=0.5
     )
+    early_warning: PartTable = Field(
+        default_factory=lambda: {"kind": "early_warning"},
+        description="How the reproduction number of forced sales is taken before any happen.",
+    )
 
 
 class Asset(Table):

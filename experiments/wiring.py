@@ -57,6 +57,7 @@ def part_tables(scenario: Scenario) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield f"venue.waterfall.{i}", table
     for i, table in enumerate(scenario.shock):
         yield f"shock.{i}", _without_names(table)
+    yield "run.early_warning", scenario.run.early_warning
 
 
 def _reference(scenario: Scenario) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -246,8 +247,16 @@ def program_of(scenario: Scenario) -> list[Entry]:
     agents = [*_crowds(scenario, "decisions"), _plain("inbox")]
     first = scenario.venue.liquidate == "before_matching"
     middle = [*margin, *agents] if first else [*agents, *margin]
+    return [*_before_agents(scenario), *middle, *_records(scenario)]
+
+
+def _records(scenario: Scenario) -> Iterator[Entry]:
+    """What is written down at the end of a block."""
+    warning = _tabled("run.early_warning", scenario.run.early_warning)
+    if getattr(warning.numbers, "every", 1.0) > 0:
+        yield warning
     record, numbers = part_numbers({"kind": "record", "depth_band": scenario.run.depth_band}, "run")
-    return [*_before_agents(scenario), *middle, Entry(record, numbers, "run")]
+    yield Entry(record, numbers, "run")
 
 
 def numbers_row(entry: Entry) -> list[float]:

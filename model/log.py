@@ -19,6 +19,7 @@ from crossmargin.model.state import (
     ORDER,
     SYSTEM_ROW,
     TRACE,
+    WARNING,
     Log,
 )
 
@@ -213,6 +214,8 @@ def new_log(n_accounts: int, n_markets: int, steps: int, n_populations: int = 1)
         forced_volume=np.zeros(n_markets, np.int64),
         fill=np.zeros(1, FILL),
         forced=np.zeros(1, ORDER),
+        warnings=np.zeros(steps, WARNING),
+        generations=np.zeros((3, 2 * n_markets + 3, 2 * n_markets)),
     )
     for field in ("author", "last_forced", "judged_forced", "judged_step"):
         log.cursor[field] = -1

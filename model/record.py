@@ -8,7 +8,7 @@ from crossmargin.model.ledger import QUOTE
 from crossmargin.model.log import end_trace
 from crossmargin.model.margin.numbers import health, is_unhealthy, measure
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import BACKSTOP, HEALTH_BINS, INSURANCE
+from crossmargin.model.state import BACKSTOP, CLOSED, HEALTH_BINS, INSURANCE
 
 PHASE = "record"
 
@@ -84,6 +84,30 @@ def record_accounts(state, part, row):
 
 
 @kernel
+def record_insolvency(state, part, row):
+    """Sum what is below zero: by account, by owner with her accounts netted, and bad debts.
+
+    An account is closed when it holds nothing but a debt; that is then an unfunded claim, less
+    what was covered, and counts no more as negative equity.
+    """
+    ledger, netted = state.ledger, state.work[0]
+    vault = max(0, -ledger.accounts[BACKSTOP].equity)
+    row.negative_equity, row.negative_consolidated, row.unfunded = vault, vault, 0
+    first = state.parts[part].first
+    last = first + state.parts[part].count
+    netted[:] = 0
+    for a in range(first, last):
+        account = ledger.accounts[a]
+        if account.state == CLOSED:
+            row.unfunded += max(0, min(account.owed, -ledger.balances[a, QUOTE]))
+            continue
+        row.negative_equity += max(0, -account.equity)
+        netted[account.owner] += account.equity
+    for owner in range(netted.shape[0]):
+        row.negative_consolidated += max(0, -netted[owner])
+
+
+@kernel
 def record_system(state, part, step):
     """Write the row of the system."""
     ledger, cursor, venue = state.ledger, state.log.cursor[0], state.ledger.venue[0]
@@ -104,6 +128,7 @@ def record_system(state, part, step):
     row.stops_triggered = desk.triggered
     row.stops_cancelled = desk.cancelled
     record_accounts(state, part, row)
+    record_insolvency(state, part, row)
     venue.min_fund = min(venue.min_fund, row.insurance)
 
 

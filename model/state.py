@@ -476,6 +476,23 @@ SYSTEM_ROW = np.dtype(
         ("stops", "i8"),  # stop orders that wait for their price
         ("stops_triggered", "i8"),
         ("stops_cancelled", "i8"),
+        ("negative_equity", "i8"),  # of accounts below zero and not closed, and of the vault
+        ("negative_consolidated", "i8"),  # the same with the accounts of an owner netted
+        ("unfunded", "i8"),  # what closed accounts owe and nobody has covered, quote units
+    ],
+    align=True,
+)
+#: What a venue is about to do to itself: reproduction numbers of forced sales, ex ante.
+WARNING = np.dtype(
+    [
+        ("step", "i8"),
+        ("reproduction", "f8"),  # spectral radius of the whole matrix at the bandwidth
+        ("falling", "f8"),  # of the block of longs, whose sales lower prices
+        ("rising", "f8"),  # of the block of shorts
+        ("low", "f8"),  # least at half the bandwidth, the bandwidth and twice it
+        ("high", "f8"),  # largest of the three
+        ("near", "i8"),  # accounts that a move within the bandwidth would liquidate
+        ("at_risk", "f8"),  # notional of theirs that would be closed, quote units
     ],
     align=True,
 )
@@ -535,6 +552,7 @@ CURSOR = np.dtype(
         ("last_forced", "i8"),  # id of the newest forced order, -1
         ("judged_forced", "i8"),  # the same when margins were last judged
         ("judged_step", "i8"),  # step in which margins were last judged
+        ("warnings", "i8"),
     ],
     align=True,
 )
@@ -560,6 +578,9 @@ class Log(NamedTuple):
     forced_volume : (n_markets,) int64, lots of forced fills in this step
     fill : (1,) FILL, the trade being settled
     forced : (1,) ORDER, the forced order being executed
+    warnings : (n,) WARNING
+    generations : (3, 2 n_markets + 3, 2 n_markets) float64, work space of the warnings, by
+        bandwidth: sales by what moved and what is sold, then depth, then two vectors
     """
 
     cursor: Array
@@ -576,6 +597,8 @@ class Log(NamedTuple):
     forced_volume: Array
     fill: Array
     forced: Array
+    warnings: Array
+    generations: Array
 
 
 # Crowd and outside ------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ CHUNKS = {
     "market_rows": "rows",
     "system_rows": "rows",
     "unhedged_rows": "rows",
+    "warnings": "warnings",
 }
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # for editors and type checkers; the same names as in `_HOMES`
     from crossmargin.experiments.rare.adaptive import adaptive_splitting as adaptive_splitting
     from crossmargin.experiments.rare.cascade import Cascade as Cascade
-    from crossmargin.experiments.rare.cascade import borel_tail as borel_tail
     from crossmargin.experiments.rare.controls import control_variate as control_variate
     from crossmargin.experiments.rare.estimation import Estimation as Estimation
     from crossmargin.experiments.rare.importance import importance_sampling as importance_sampling
@@ -20,7 +19,6 @@ if TYPE_CHECKING:  # for editors and type checkers; the same names as in `_HOMES
     from crossmargin.experiments.rare.markets import ShockOutcome as ShockOutcome
     from crossmargin.experiments.rare.shocks import plain as plain
     from crossmargin.experiments.rare.static_loss import StaticLoss as StaticLoss
-    from crossmargin.experiments.rare.static_loss import fire_sale as fire_sale
     from crossmargin.experiments.rare.strata import antithetic as antithetic
     from crossmargin.experiments.rare.strata import stratified as stratified
 
@@ -32,9 +30,7 @@ _HOMES = {
     "StaticLoss": "static_loss",
     "adaptive_splitting": "adaptive",
     "antithetic": "strata",
-    "borel_tail": "cascade",
     "control_variate": "controls",
-    "fire_sale": "static_loss",
     "importance_sampling": "importance",
     "plain": "shocks",
     "splitting": "levels",

@@ -2,9 +2,7 @@ r"""Poisson branching cascade: each individual has a Poisson number of offspring
 
 The individuals of a cascade are processed one by one; a step draws the offspring of one. With S
 processed and Z waiting, the expected total is S + Z / (1 - R), a martingale, and the score. The
-total size has the law of Borel, the oracle for every method here:
-
-.. math:: P(k) = e^{-Rk} (Rk)^{k-1} / k!
+total size has the law of Borel (`model/networks/borel.py`), the oracle for every method here.
 
 References
 ----------
@@ -22,30 +20,6 @@ from crossmargin.experiments.rare.estimation import Floats, Indices
 from crossmargin.model.errors import ParameterError
 
 Integers = NDArray[np.int64]
-
-
-def borel(size: int, reproduction: float) -> float:
-    """Probability that a cascade has exactly this many individuals."""
-    log = -reproduction * size + (size - 1) * math.log(reproduction * size) - math.lgamma(size + 1)
-    return math.exp(log)
-
-
-def borel_tail(size: int, reproduction: float) -> float:
-    """Probability that a subcritical cascade reaches a size, summed until terms vanish.
-
-    Examples
-    --------
-    >>> f"{borel_tail(100, 0.7):.5e}"
-    '2.91383e-05'
-    """
-    if size <= 1:
-        return 1.0
-    total, term, k = 0.0, math.inf, size
-    while k < size + 64 or term > 1e-17 * total:
-        term = borel(k, reproduction)
-        total += term
-        k += 1
-    return total
 
 
 class Cohort(NamedTuple):
@@ -73,6 +47,7 @@ class Cascade:
     Examples
     --------
     >>> from crossmargin.experiments.rare import splitting
+    >>> from crossmargin.model.networks import borel_tail
     >>> found = splitting(Cascade(0.7, 20), np.inf, particles=200, repeats=20)
     >>> abs(found.estimate / borel_tail(20, 0.7) - 1) < 0.3
     True

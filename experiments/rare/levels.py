@@ -191,7 +191,8 @@ def splitting(
 
     Examples
     --------
-    >>> from crossmargin.experiments.rare import Cascade, borel_tail
+    >>> from crossmargin.experiments.rare import Cascade
+    >>> from crossmargin.model.networks import borel_tail
     >>> found = splitting(Cascade(0.7, 50), float("inf"), particles=300, draws="stratified")
     >>> found.gain > 10, abs(found.estimate / borel_tail(50, 0.7) - 1) < 0.2
     (True, True)

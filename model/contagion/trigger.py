@@ -86,3 +86,22 @@ def generations(table: pd.DataFrame) -> pd.DataFrame:
     )
     following = grouped["episodes"].shift(-1, fill_value=0)
     return grouped.assign(offspring=following / grouped["episodes"]).reset_index()
+
+
+def parents(events: Array, table: pd.DataFrame) -> Array:
+    """Episode after whose forced order each episode of a cascade began, by its first event.
+
+    Parameters
+    ----------
+    events : (n,) EVENT
+    table : DataFrame
+        What `cascade` made of them.
+
+    Returns
+    -------
+    (n_episodes,) int64, -1 for a root
+    """
+    forest = _Forest(events)
+    before = [forest.parents[forest.place[event]] for event in table["event"].tolist()]
+    found = [forest.episode[forest.place[p]] if p in forest.place else -1 for p in before]
+    return np.array(found, np.int64)

@@ -15,13 +15,13 @@ from crossmargin.experiments.rare import (
     StaticLoss,
     adaptive_splitting,
     antithetic,
-    borel_tail,
     control_variate,
     importance_sampling,
     splitting,
     stratified,
 )
 from crossmargin.experiments.rare.scores import is_fund_empty, largest_fall
+from crossmargin.model.networks import borel_tail
 from tests.benchmarks.figures import Figure
 from tests.experiments.rare.spiral import spiral
 

@@ -5,21 +5,11 @@ import pytest
 from scipy.stats import chisquare
 
 import crossmargin as xm
-from crossmargin.experiments.rare.cascade import Cascade, borel, borel_tail
+from crossmargin.experiments.rare.cascade import Cascade
 from crossmargin.experiments.rare.draws import source_of
 from crossmargin.experiments.rare.particles import RowPopulation
-
-
-def test_published_numbers() -> None:
-    found = [borel(k, 0.7) for k in (1, 2, 3)]
-    assert found == pytest.approx([0.4965853038, 0.1726178748, 0.0900054748], abs=1e-10)
-    assert borel_tail(100, 0.7) == pytest.approx(2.91383e-5, rel=1e-6)
-
-
-@pytest.mark.parametrize("reproduction", [0.1, 0.7, 0.9])
-def test_the_law_sums_to_one(reproduction: float) -> None:
-    below = sum(borel(k, reproduction) for k in range(1, 40))
-    assert below + borel_tail(40, reproduction) == pytest.approx(1.0, abs=1e-12)
+from crossmargin.model.networks import borel_pmf as borel
+from crossmargin.model.networks import borel_tail
 
 
 def sizes(draws: str, n: int = 4000) -> np.ndarray:

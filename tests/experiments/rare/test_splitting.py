@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crossmargin as xm
-from crossmargin.experiments.rare import Cascade, adaptive_splitting, borel_tail, splitting
+from crossmargin.experiments.rare import Cascade, adaptive_splitting, splitting
 from crossmargin.experiments.rare.levels import best_effort, formula_error, next_level
 from crossmargin.experiments.rare.particles import spread
 from crossmargin.experiments.rare.walk import Walk, Walker
+from crossmargin.model.networks import borel_tail
 
 
 def z_score(estimates: tuple[float, ...], exact: float) -> float:
