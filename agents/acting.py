@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from crossmargin.model.contracts import lot_notional
 from crossmargin.model.draws import DECIDE, exponential, uniforms
 from crossmargin.model.inbox import next_message
 from crossmargin.model.integers import to_units
@@ -70,7 +71,7 @@ def worst_notional(ledger, book, row, market):
         return 0
     lots = ledger.lots[row, market]
     bids, asks = book.open_lots[row, market, 0], book.open_lots[row, market, 1]
-    return max(abs(lots + bids), abs(lots - asks)) * m.mark * m.half_unit
+    return max(abs(lots + bids), abs(lots - asks)) * lot_notional(m, m.mark)
 
 
 @kernel
@@ -86,7 +87,7 @@ def room_for(state, row, market, side, leverage):
     if m.kind == SPOT:
         held = lots * mid_of(state, market) * m.half_unit
         return max(0, ledger.balances[row, QUOTE]) if side > 0 else held
-    used = lots * m.mark * m.half_unit * side
+    used = lots * lot_notional(m, m.mark) * side
     for other in range(ledger.markets.shape[0]):
         if other != market:
             used += worst_notional(ledger, book, row, other)
@@ -118,7 +119,7 @@ def largest_position(state, part, row):
     ledger, found, most = state.ledger, -1, 0
     for m in range(ledger.markets.shape[0]):
         market = ledger.markets[m]
-        size = abs(ledger.lots[row, m]) * market.mark * market.half_unit
+        size = abs(ledger.lots[row, m]) * lot_notional(market, market.mark)
         if (state.parts[part].markets >> m) & 1 and market.kind != SPOT and size > most:
             found, most = m, size
     return found

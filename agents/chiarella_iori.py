@@ -39,6 +39,7 @@ from crossmargin.agents.acting import (
     wait,
 )
 from crossmargin.model.bits import prefetch
+from crossmargin.model.contracts import lot_notional
 from crossmargin.model.draws import DECIDE, normal, uniforms
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
@@ -178,7 +179,7 @@ def lots_wanted(state, part, row, market, side):
     equity = state.ledger.accounts[row].initial_equity
     wanted = to_units(state.crowd.traits[row, T.size] * equity)
     room = room_for(state, row, market, side, state.params[part, P.leverage])
-    unit = mid_of(state, market) * state.ledger.markets[market].half_unit
+    unit = lot_notional(state.ledger.markets[market], mid_of(state, market))
     return max(0, min(wanted, room)) // unit
 
 

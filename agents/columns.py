@@ -44,7 +44,9 @@ def _free(world: World, rows: Rows) -> Column:
 
 def _notional(world: World, rows: Rows) -> Column:
     markets = world.state.ledger.markets
-    unit = np.where(markets["kind"] == SPOT, 0, markets["mark"] * markets["half_unit"])
+    unit = np.where(
+        markets["kind"] == SPOT, 0, markets["mark"] * markets["half_unit"] + markets["face"]
+    )
     return money(world, np.abs(world.state.ledger.lots[rows]) @ unit)
 
 

@@ -32,6 +32,7 @@ import numpy as np
 
 from crossmargin.agents.acting import draws_of, market_at, mid_of, n_markets_of, tick_of, wait
 from crossmargin.agents.quoting import Wanted, renew
+from crossmargin.model.contracts import lot_notional
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
@@ -167,7 +168,7 @@ def replenish(state, part, row, seconds):
 def lots_of_bid(state, part, row, market, k):
     """Lots of a bid: what the plan asks for between two discounts, less what is held already."""
     traits, numbers = state.crowd.traits[row], state.params[part]
-    unit = mid_of(state, market) * state.ledger.markets[market].half_unit
+    unit = lot_notional(state.ledger.markets[market], mid_of(state, market))
     wealth = max(0, state.ledger.accounts[row].equity)
     held = np.float64(max(0, state.ledger.lots[row, market])) * unit
     step = traits[T.span] / numbers[P.levels]

@@ -16,6 +16,7 @@ import math
 
 from crossmargin.agents.acting import mid_of, take_at_once
 from crossmargin.agents.quoting import unused_margin, whole_units
+from crossmargin.model.contracts import lot_notional
 from crossmargin.model.draws import ARRIVE, uniforms
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
@@ -96,7 +97,7 @@ def inventory(state, part, row):
     for m in range(state.ledger.markets.shape[0]):
         if acts_on(state, part, m):
             market = state.ledger.markets[m]
-            total += abs(state.ledger.lots[row, m]) * market.mark * market.half_unit
+            total += abs(state.ledger.lots[row, m]) * lot_notional(market, market.mark)
     return total
 
 
@@ -135,7 +136,7 @@ def offer(state, part, row, sigma):
 def slice_lots(state, part, row, market):
     """Lots of the next slice, signed as an order: what closes the position, at most its speed."""
     m = state.ledger.markets[market]
-    value = mid_of(state, market) * m.half_unit / whole_units(state.ledger)
+    value = lot_notional(m, mid_of(state, market)) / whole_units(state.ledger)
     held = state.ledger.lots[row, market]
     if held == 0 or value <= 0.0:
         return 0

@@ -30,6 +30,7 @@ from crossmargin.agents.acting import (
     n_markets_of,
     take_at_once,
 )
+from crossmargin.model.contracts import lot_notional
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
@@ -131,7 +132,7 @@ def lots_missing(state, part, row, market):
     traits, m = state.crowd.traits[row], state.ledger.markets[market]
     side = side_of(state, row, market)
     equity = max(0, state.ledger.accounts[row].initial_equity)
-    unit = mid_of(state, market) * m.half_unit
+    unit = lot_notional(m, mid_of(state, market))
     held = side * state.ledger.lots[row, market] * unit
     target = abs(traits[T.target]) * equity
     if abs(held - target) <= traits[T.band] * target:

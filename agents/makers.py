@@ -134,7 +134,7 @@ def side_units(state, row, plan, side, tick):
         return 0.0
     m = state.ledger.markets[plan.market]
     lots = state.ledger.lots[row, plan.market]
-    held = min(plan.full, 2.0 * tick * abs(lots) * m.half_unit)
+    held = min(plan.full, 2.0 * tick * abs(lots) * m.half_unit + abs(lots) * m.face)
     if m.kind == SPOT and side < 0:
         return held
     if m.kind != SPOT and lots * side < 0:
@@ -190,7 +190,7 @@ def quote_side(state, part, row, plan, side):
     away, gap = 0.0, 0.5 * params[P.spacing] * plan.half_spread
     for i in range(levels):
         tick = best - side * np.int64(away)
-        lots = to_units(weight / (2.0 * tick * m.half_unit)) if tick > 0 else 0
+        lots = to_units(weight / (2.0 * tick * m.half_unit + m.face)) if tick > 0 else 0
         slack = params[P.tolerance] * (0.5 * plan.half_spread + away)
         order = (plan.market, side, tick, lots, flags)
         want = Wanted(*order, slack, params[P.refill], plan.moment, plan.later, AUTHOR_CLASS)

@@ -24,6 +24,7 @@ import numpy as np
 
 from crossmargin.agents.acting import market_at, mid_of, n_markets_of, take_at_once
 from crossmargin.agents.quoting import whole_units
+from crossmargin.model.contracts import lot_notional
 from crossmargin.model.draws import DECIDE, exponential, uniforms
 from crossmargin.model.inbox import arrival
 from crossmargin.model.kernel import kernel
@@ -128,7 +129,7 @@ def begin_order(state, part, row, step):
     market = market_of(state, part, row, more[0])
     notional = between(draw[1], numbers[P.smallest], numbers[P.largest], numbers[P.tail])
     seconds = between(draw[2], numbers[P.shortest], numbers[P.longest], 0.0)
-    unit = mid_of(state, market) * state.ledger.markets[market].half_unit
+    unit = lot_notional(state.ledger.markets[market], mid_of(state, market))
     lots = math.floor(notional * whole_units(state.ledger) / unit) if unit > 0 else 0.0
     held = float(state.ledger.lots[row, market])
     is_closing = numbers[P.is_round_trip] > 0.0 and held != 0.0

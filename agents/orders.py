@@ -170,6 +170,7 @@ def _check_exact(world: World, order: ExactOrder) -> None:
         raise AgentError(f"{order.order} is no handle of an order")
     market = markets[order.market]
     unit = int(market["half_unit"]) * max(int(market["mark"]), 2 * order.price, 1)
+    unit += int(market["face"])
     if not (0 <= order.quantity * unit < LARGEST and 0 <= order.price < 1 << 62):
         raise AgentError(f"{order} is worth more than 64 bits hold, or less than nothing")
 

@@ -131,7 +131,8 @@ class SoloChiarellaIori(Trader):
         state = self.world.state
         equity = int(state.ledger.accounts["initial_equity"][self.row])
         wanted = math.floor(self.traits.size * equity)
-        unit = self._half_mid(m) * int(state.ledger.markets["half_unit"][m])
+        market = state.ledger.markets[m]
+        unit = self._half_mid(m) * int(market["half_unit"]) + int(market["face"])
         return max(0, min(wanted, self._room(m, side, unit))) // unit
 
     def _room(self, m: int, side: int, unit: int) -> int:
@@ -148,7 +149,7 @@ class SoloChiarellaIori(Trader):
 
     def _mark_unit(self, m: int) -> int:
         market = self.world.state.ledger.markets[m]
-        return int(market["mark"]) * int(market["half_unit"])
+        return int(market["mark"]) * int(market["half_unit"]) + int(market["face"])
 
     def _worst_lots(self, m: int) -> int:
         lots = int(self.world.state.ledger.lots[self.row, m])

@@ -81,7 +81,7 @@ class SoloLeverageTargeter(Trader):
 
     def _size(self, m: int) -> int:
         market = self.world.state.ledger.markets[m]
-        unit = int(market["mark"]) * int(market["half_unit"])
+        unit = int(market["mark"]) * int(market["half_unit"]) + int(market["face"])
         return abs(int(self.world.state.ledger.lots[self.row, m])) * unit
 
     def _half_mid(self, m: int) -> int:
@@ -92,7 +92,8 @@ class SoloLeverageTargeter(Trader):
         ledger, traits = self.world.state.ledger, self.traits
         lots = int(ledger.lots[self.row, m])
         self.side = int(np.sign(lots)) or self.side or (1 if traits.target > 0.0 else -1)
-        unit = self._half_mid(m) * int(ledger.markets["half_unit"][m])
+        market = ledger.markets[m]
+        unit = self._half_mid(m) * int(market["half_unit"]) + int(market["face"])
         held = self.side * lots * unit
         equity = max(0, int(ledger.accounts["initial_equity"][self.row]))
         target = abs(traits.target) * equity

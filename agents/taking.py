@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crossmargin.agents.acting import market_at, mid_of, take_at_once, wait
+from crossmargin.model.contracts import lot_notional
 from crossmargin.model.draws import ARRIVE, DECIDE, uniforms
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
@@ -108,7 +109,7 @@ def price_of(state, market):
 @kernel
 def value_of(state, market):
     """Value of one lot at the mid, quote units as a float."""
-    return np.float64(mid_of(state, market)) * state.ledger.markets[market].half_unit
+    return np.float64(lot_notional(state.ledger.markets[market], mid_of(state, market)))
 
 
 @kernel

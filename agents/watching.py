@@ -21,6 +21,7 @@ import math
 import numpy as np
 
 from crossmargin.agents.acting import mid_of
+from crossmargin.model.contracts import lot_notional
 from crossmargin.model.kernel import kernel
 from crossmargin.model.markets import acts_on
 
@@ -91,7 +92,7 @@ def basis_of(state, part, market, anchor, half_life):
 def held_units(state, row, market):
     """Value of a position less what is hedged outside, signed quote units at the mid."""
     lots = state.ledger.lots[row, market] + state.crowd.outside_lots[row, market]
-    return lots * mid_of(state, market) * state.ledger.markets[market].half_unit
+    return lots * lot_notional(state.ledger.markets[market], mid_of(state, market))
 
 
 @kernel

@@ -19,6 +19,7 @@ from crossmargin.experiments.filling import (
 )
 from crossmargin.experiments.initial.first_stops import place_first_stops
 from crossmargin.experiments.initial.positions import hold
+from crossmargin.experiments.kinds import system_rows
 from crossmargin.experiments.layout import Block, is_reporting, lay_out
 from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
 from crossmargin.experiments.paths import Window, load_path
@@ -29,7 +30,7 @@ from crossmargin.experiments.wiring import Entry, program_of
 from crossmargin.model.blank import Sizes, blank_state
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.ledger import QUOTE
-from crossmargin.model.state import FIRST_SETTLEMENT, State
+from crossmargin.model.state import State
 from crossmargin.model.trading import SLOTS
 from crossmargin.model.world import Names, World
 
@@ -126,7 +127,8 @@ def check_sums(state: State, scenario: Scenario) -> None:
     one = 10 ** scenario.asset[0].decimals
     held = float(np.abs(state.ledger.balances[:, QUOTE]).astype(float).sum())
     markets = state.ledger.markets
-    held += float((state.ledger.lots * 1.0 * markets["mark"] * markets["half_unit"]).sum())
+    units = markets["mark"] * markets["half_unit"] + markets["face"]
+    held += float((state.ledger.lots * 1.0 * units).sum())
     rates = [tier.initial for market in scenario.market for tier in market.tiers]
     largest = HEADROOM * held / min(rates, default=1.0)
     if not largest < LARGEST_SUM:
@@ -161,8 +163,7 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
         raise ParameterError(f"seed = {seed}: allowed are 0 to 2**63 - 1")
     prices, paths = first_prices(scenario, seed)
     entries = program_of(scenario)
-    perpetuals = sum(market.kind == "perpetual" for market in scenario.market)
-    blocks = lay_out(scenario, FIRST_SETTLEMENT + perpetuals)
+    blocks = lay_out(scenario, system_rows(scenario))
     most = list(highest) or highest_prices(prices, paths)
     state = blank_state(
         _sizes(scenario, blocks, len(entries), most), seed, scenario.run.block_seconds

@@ -3,13 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from crossmargin.experiments.kinds import KINDS, fill_inverse
 from crossmargin.experiments.layout import Block, is_reporting
 from crossmargin.experiments.limits import HEADROOM, LARGEST_LOT
 from crossmargin.experiments.schema import MarketTable, Scenario
 from crossmargin.experiments.wiring import Entry, numbers_row
 from crossmargin.model.draws import population_key
 from crossmargin.model.errors import ParameterError, ScenarioError
-from crossmargin.model.state import FIRST_SETTLEMENT, PERPETUAL, SPOT, State
+from crossmargin.model.state import FIRST_SETTLEMENT, State
 from crossmargin.model.traits import draw
 
 
@@ -45,15 +46,17 @@ def fill_markets(state: State, scenario: Scenario, prices: list[float]) -> None:
     settlement = FIRST_SETTLEMENT
     for m, table in enumerate(scenario.market):
         market = state.ledger.markets[m]
-        market["kind"] = SPOT if table.kind == "spot" else PERPETUAL
+        market["kind"] = KINDS[table.kind]
         market["underlying"] = underlyings.index(table.underlying)
         ticks = round(prices[market["underlying"]] / table.tick)
-        half_unit = _tick_units(scenario, table)
-        _check_lot(scenario, table, 2 * ticks, half_unit)
-        market["half_unit"] = half_unit
         market["tick"], market["lot"] = table.tick, table.lot
         market["maker_fee"], market["taker_fee"] = table.maker_fee, table.taker_fee
         market["index"] = market["mark"] = 2 * ticks
+        if table.kind == "inverse":
+            fill_inverse(state, scenario, m)
+        else:
+            market["half_unit"] = _tick_units(scenario, table)
+            _check_lot(scenario, table, 2 * ticks, int(market["half_unit"]))
         ladder = state.book.ladders[m]
         ladder["mid"], ladder["last"] = 2 * ticks, ticks
         ladder["self_trade"] = ("allow", "cancel_resting", "cancel_taker").index(table.self_trade)

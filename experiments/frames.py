@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crossmargin.model.contagion.levels import system_names
+from crossmargin.model.contagion.price_ledger import half_tick_units
 from crossmargin.model.state import (
     CLASSES,
     EVENTS,
@@ -30,6 +31,7 @@ class Units:
         self.quote = 10.0 ** -int(world.state.ledger.assets["decimals"][0])
         self.half_tick: Floats = markets["tick"] / 2
         self.lot: Floats = markets["lot"].copy()
+        self.face: Floats = markets["face"] * self.quote
         self.block = float(world.state.clock["block_seconds"][0])
         self.names = np.array([*world.names.markets, ""], dtype=object)
 
@@ -38,9 +40,13 @@ class Units:
         known = np.where(markets < 0, np.nan, self.half_tick[markets])
         return np.asarray(half_prices * known)
 
-    def base(self, lots: Array, markets: Array) -> Floats:
-        """Base quantities of lots."""
-        return np.asarray(lots * np.where(markets < 0, 0.0, self.lot[markets]))
+    def base(self, lots: Array, markets: Array, half_prices: Array | None = None) -> Floats:
+        """Base quantities of lots; of inverse contracts at some prices, else at the last mark."""
+        lot = np.where(markets < 0, 0.0, self.lot[markets])
+        if half_prices is not None and self.face.any():
+            prices = np.maximum(half_prices, 1) * self.half_tick[markets]
+            lot = np.where(self.face[markets] > 0, self.face[markets] / prices, lot)
+        return np.asarray(lots * lot)
 
 
 def series(world: World) -> pd.DataFrame:
@@ -59,11 +65,11 @@ def series(world: World) -> pd.DataFrame:
     for name in ("bid", "ask", "last"):
         frame[name] = np.where(rows[name] > 0, 2.0 * rows[name] * half, np.nan)
     for name in ("depth_bid", "depth_ask", "open_interest"):
-        frame[name] = units.base(rows[name], m)
-    frame["volume"] = units.base(_increments(rows["volume"], n), m)
-    frame["signed_volume"] = units.base(_increments(rows["signed_volume"], n), m)
+        frame[name] = units.base(rows[name], m, rows["mark"])
+    frame["volume"] = units.base(_increments(rows["volume"], n), m, rows["mark"])
+    frame["signed_volume"] = units.base(_increments(rows["signed_volume"], n), m, rows["mark"])
     frame["trades"] = _increments(rows["trades"], n)
-    frame["forced_volume"] = units.base(rows["forced_volume"], m)
+    frame["forced_volume"] = units.base(rows["forced_volume"], m, rows["mark"])
     frame["funding_rate"] = rows["funding_rate"]
     frame["halted"] = rows["halted"] > 0
     frame["unhedged"] = rows["unhedged"]
@@ -135,7 +141,7 @@ def events(world: World) -> pd.DataFrame:
             "other": rows["other"],
             "market": _words(units.names, m),
             "price": units.price(rows["price"], m),
-            "quantity": units.base(rows["quantity"], m),
+            "quantity": units.base(rows["quantity"], m, rows["price"]),
             "amount": rows["amount"] * units.quote,
             "shift": units.price(rows["shift"], m),
         }
@@ -155,7 +161,7 @@ def liquidations(world: World) -> pd.DataFrame:
         "market": _words(units.names, m),
         "kind": pd.Categorical.from_codes(rows["kind"], list(EVENTS)),
         "delay_seconds": rows["delay"] * units.block,
-        "quantity": units.base(rows["quantity"], m),
+        "quantity": units.base(rows["quantity"], m, rows["mark"]),
         "mark": units.price(rows["mark"], m),
     }
     for name in ("notional", "slippage", "in_profit", "penalty", "equity", "deficit"):
@@ -232,9 +238,9 @@ def class_gains(world: World) -> NDArray[np.int64]:
     """Exact gain of every account from price displacements, by author class, quote units.
 
     (n_accounts, n_classes) int64: the class ledger closed at the present mid,
-    `by_class + lots * shift`, summed over markets.
+    `by_class + lots * shift`, summed over markets; of inverse contracts by their slope at the mark.
     """
     log, ledger = world.state.log, world.state.ledger
     open_part = ledger.lots[:, :, None] * log.shift[None, :, :]
-    weights = ledger.markets["half_unit"][None, :, None]
+    weights = half_tick_units(ledger.markets)[None, :, None]
     return np.asarray(((log.by_class + open_part) * weights).sum(axis=1))

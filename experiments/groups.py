@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from crossmargin.experiments.frames import Units
 from crossmargin.model.margin.numbers import measure_all
-from crossmargin.model.state import PERPETUAL, Array
+from crossmargin.model.state import SPOT, Array
 from crossmargin.model.world import World
 
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ def near_liquidation(world: World, move: float = NEAR) -> Floats:
         found += held[failing & (accounts["population"] >= 0)].sum(axis=0)
     ledger.markets["mark"] = marks
     measure_all(ledger, book)
-    found[ledger.markets["kind"] != PERPETUAL] = 0.0
+    found[ledger.markets["kind"] == SPOT] = 0.0
     return np.asarray(found * ledger.markets["lot"])
 
 
@@ -149,7 +149,7 @@ def groups_of(world: World, near: Floats | None) -> dict[str, dict[str, Any]]:
         world.names.markets[m]: _of_market(
             rows[:, m], units, int(m), None if near is None else float(near[m])
         )
-        for m in np.flatnonzero(kinds == PERPETUAL)
+        for m in np.flatnonzero(kinds != SPOT)
     }
 
 

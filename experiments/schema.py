@@ -10,7 +10,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from crossmargin.experiments.initial_tables import Initial
+from crossmargin.experiments.kinds import check_beginning, check_coin, check_keys
 from crossmargin.experiments.loadings import check as check_loadings
+from crossmargin.experiments.pool_tables import Pool
 from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
 from crossmargin.experiments.population_tables import RESERVED as RESERVED
 from crossmargin.experiments.population_tables import Population as Population
@@ -107,26 +109,36 @@ class OpenInterestScale(Table):
 
 
 class MarketTable(Table):
-    """A market on an order book."""
+    """A market on an order book, or contracts against a pool."""
 
     name: Name
-    kind: Literal["perpetual", "spot"] = "perpetual"
+    kind: Literal["perpetual", "spot", "inverse", "pool"] = "perpetual"
     underlying: Name
     base: Name | None = Field(None, description="Asset traded, spot only.")
     tick: float = quantity(..., "quote", "Smallest step of the price.", gt=0)
-    lot: float = quantity(..., "base", "Smallest step of the quantity.", gt=0)
+    lot: float = quantity(
+        ..., "base", "Smallest step of the quantity; of an inverse market whole contracts.", gt=0
+    )
     maker_fee: float = quantity(0.0002, "fraction", "Fee of the resting side.", ge=-0.01, le=0.1)
     taker_fee: float = quantity(0.0005, "fraction", "Fee of the taking side.", ge=0, le=0.1)
     self_trade: Literal["allow", "cancel_resting", "cancel_taker"] = "cancel_resting"
     tiers: tuple[Tier, ...] = ()
     open_interest_scale: OpenInterestScale | None = None
+    settles_in: Name | None = Field(None, description="Coin of profit and fees, inverse only.")
+    face: float | None = quantity(
+        None,
+        "quote",
+        "Worth of a contract, inverse only.",
+        gt=0,
+        le=1e6,
+        source="BitMEX XBTUSD: 1; Deribit BTC: 10; Binance BTCUSD: 100",
+    )
+
+    pool: Pool | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if (self.kind == "spot") != (self.base is not None):
-            raise ValueError("a spot market names its base asset and no other market does")
-        if (self.kind == "spot") == bool(self.tiers):
-            raise ValueError("a perpetual has margin tiers and a spot market has none")
+        check_keys(self)
         lower = [tier.notional for tier in self.tiers]
         if lower and (lower[0] != 0 or sorted(set(lower)) != lower):
             raise ValueError("the first tier begins at notional 0 and the others rise")
@@ -211,6 +223,7 @@ class Scenario(Table):
                 raise ValueError(f"population: two whales have the name {name!r}")
         self._references()
         self._check_initial()
+        check_beginning(self)
         if self.reference is not None:
             free = [underlying.name for underlying in self.underlying if underlying.path is None]
             check_loadings(self.reference, [u.name for u in self.underlying], free)
@@ -227,6 +240,9 @@ class Scenario(Table):
             )
             if market.base is not None:
                 _known(f"market {market.name}: base", market.base, assets[1:])
+            if market.settles_in is not None:
+                _known(f"market {market.name}: settles_in", market.settles_in, assets[1:])
+                check_coin(market, self.market)
         for population in self.population:
             for name in population.markets:
                 _known(f"population {population.name}: markets", name, markets)
@@ -251,7 +267,7 @@ class Scenario(Table):
         initial = self.initial or Initial()
         if self.snapshot is not None and initial.burn_in is not None:
             raise ValueError("initial: burn_in: would trade away what [snapshot] brings in")
-        perpetuals = [market.name for market in self.market if market.kind == "perpetual"]
+        perpetuals = [market.name for market in self.market if market.kind != "spot"]
         for row in initial.open_interest:
             where = f"initial: open_interest.{row.market}"
             _known(where, row.market, perpetuals)

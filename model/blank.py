@@ -13,6 +13,7 @@ from crossmargin.model.state import (
     ASSET,
     CLOCK,
     FACTOR,
+    LIQUIDITY_POOL,
     MARKET,
     N_MEMORY,
     N_PARAMETERS,
@@ -53,6 +54,7 @@ class Sizes:
     steps_a_chunk: int = 1 << 12
     stops: int = 1
     populations: int = 1
+    pools: int = 0
 
 
 def blank_crowd(sizes: Sizes) -> Crowd:
@@ -86,7 +88,9 @@ def blank_ledger(sizes: Sizes) -> Ledger:
         "markets": np.zeros(sizes.markets, MARKET),
         "tiers": np.zeros((sizes.markets, sizes.tiers), TIER),
         "venue": np.zeros(1, VENUE),
+        "pools": np.zeros(max(1, sizes.pools), LIQUIDITY_POOL),
     }
+    records["pools"]["failed_step"] = -1
     records["accounts"]["population"] = -1
     records["accounts"]["only_market"] = -1
     records["accounts"]["breach_step"] = -1

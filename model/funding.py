@@ -9,8 +9,9 @@ and the index :math:`I`; a side too thin for it adds nothing. The rate of a peri
 
 .. math:: F = P + \mathrm{clamp}(r - P, -c, +c)
 
-and an interval pays its part of it, capped. What is paid is the rate on lots times index: the payer
-rounds up, the receiver down, all through the row ROUNDING, whose balance therefore only grows.
+and an interval pays its part of it, capped. What is paid is the rate on lots times index, in the
+asset in which the market settles: the payer rounds up, the receiver down, all through the row
+ROUNDING, whose balance therefore only grows.
 
 References
 ----------
@@ -21,13 +22,14 @@ import math
 
 import numpy as np
 
+from crossmargin.model.contracts import contract_value, follow_all, worth
 from crossmargin.model.integers import muldiv, muldiv_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, transfer
 from crossmargin.model.levels import level_down, level_up
 from crossmargin.model.markets import acts_on, steps_of
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import ROUNDING, SPOT
+from crossmargin.model.state import INVERSE, POOLED, ROUNDING, SPOT
 
 #: Rates become whole numbers of this part before they meet money.
 RATE = 10**12
@@ -105,6 +107,8 @@ def premium(state, part, market):
     row = state.ledger.markets[market]
     units = state.params[part, P.impact_notional] * 10.0 ** state.ledger.assets[QUOTE].decimals
     wanted = units / (2.0 * row.half_unit)
+    if row.kind == INVERSE:
+        wanted = units / row.face * 0.5 * row.index
     bid = 2.0 * impact_price(state.book, market, 0, wanted)
     ask = 2.0 * impact_price(state.book, market, 1, wanted)
     below = max(0.0, row.index - ask) if ask > 0.0 else 0.0
@@ -130,21 +134,21 @@ def rate_of(state, part, market):
 
 @kernel
 def pay(ledger, market, rate):
-    """Let every position pay or receive its funding; returns what was paid, quote units."""
+    """Let every position pay or receive its funding; returns what was paid, units."""
     row = ledger.markets[market]
     share = np.int64(math.floor(abs(rate) * RATE + 0.5))
     sign = 1 if rate > 0.0 else -1
     paid = 0
     for a in range(ledger.lots.shape[0]):
         lots = ledger.lots[a, market]
-        notional = abs(lots) * row.index * row.half_unit
+        notional = abs(contract_value(row, lots, row.index))
         if lots * sign > 0:
             owed = muldiv_up(notional, share, RATE)
-            transfer(ledger, QUOTE, a, ROUNDING, owed)
+            transfer(ledger, row.settles, a, ROUNDING, owed)
             paid += owed
         elif lots != 0:
-            transfer(ledger, QUOTE, ROUNDING, a, muldiv(notional, share, RATE))
-    row.funding_paid += paid
+            transfer(ledger, row.settles, ROUNDING, a, muldiv(notional, share, RATE))
+    row.funding_paid += worth(ledger, row.settles, paid)
     return paid
 
 
@@ -155,6 +159,7 @@ def settle_funding(state, part, market, step):
     if row.funding_due > 0:
         row.funding_rate = rate_of(state, part, market)
         pay(state.ledger, market, row.funding_rate)
+        follow_all(state.ledger, state.log, market)
         row.premium_sum = 0.0
         row.premium_count = 0.0
     row.funding_due = step + steps_of(state, state.params[part, P.interval])
@@ -166,7 +171,8 @@ def funding(state, part, step):
     is_sample = step % steps_of(state, state.params[part, P.sample_seconds]) == 0
     for m in range(state.ledger.markets.shape[0]):
         row = state.ledger.markets[m]
-        if row.kind == SPOT or row.index <= 0 or not acts_on(state, part, m):
+        is_its = row.kind != SPOT and row.kind != POOLED and row.index > 0
+        if not is_its or not acts_on(state, part, m):
             continue
         if row.funding_due <= step:
             settle_funding(state, part, m, step)

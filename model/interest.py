@@ -1,4 +1,4 @@
-"""Interest on negative quote balances, paid to the row LENDERS, quote units.
+"""Interest on negative balances, of quote or of a coin, paid to the row LENDERS in what is owed.
 
 A balance owes `rate x balance x time / year` for the time since the last payment, rounded up. The
 rate per year is the venue's; interest is simple within an interval and compounds from one to the
@@ -11,7 +11,7 @@ import numpy as np
 
 from crossmargin.model.integers import muldiv_up
 from crossmargin.model.kernel import kernel
-from crossmargin.model.ledger import QUOTE, transfer
+from crossmargin.model.ledger import QUOTE, pay, transfer
 from crossmargin.model.markets import YEAR, steps_of
 from crossmargin.model.parts import Numbers, number, slots
 from crossmargin.model.state import CLOSED, LENDERS
@@ -31,13 +31,24 @@ P = slots(Parameters)
 
 @kernel
 def owed(balance, share):
-    """Interest on a balance for one interval, quote units; `share` is the rate times `RATE`."""
+    """Interest on a balance for one interval, its units; `share` is the rate times `RATE`."""
     return muldiv_up(-balance, share, RATE) if balance < 0 else 0
 
 
 @kernel
+def charge_coins(state, asset, share):
+    """Charge all accounts of populations that owe a coin, in that coin."""
+    ledger = state.ledger
+    for a in range(ledger.accounts.shape[0]):
+        account = ledger.accounts[a]
+        if account.population >= 0 and ledger.balances[a, asset] < 0:
+            amount = owed(ledger.balances[a, asset], share)
+            pay(ledger, state.log, asset, a, (LENDERS, amount))
+
+
+@kernel
 def interest(state, part, step):
-    """Charge all accounts of populations at the end of an interval; returns what they paid."""
+    """Charge all accounts of populations at the end of an interval; returns quote units paid."""
     ledger, every = state.ledger, steps_of(state, state.params[part, P.interval])
     if step == 0 or step % every != 0:
         return 0
@@ -50,6 +61,9 @@ def interest(state, part, step):
             amount = owed(ledger.balances[a, QUOTE], share)
             transfer(ledger, QUOTE, a, LENDERS, amount)
             paid += amount
+    for asset in range(1, ledger.assets.shape[0]):
+        if ledger.assets[asset].settles != 0:
+            charge_coins(state, asset, share)
     return paid
 
 

@@ -2,26 +2,34 @@
 
 **For every asset the sum over all rows, system rows included, never changes unless something is
 minted or burned. For every derivative market positions sum to zero, and what its settlement row
-holds plus the cost of all positions is zero.** A realises a gain before its counterparty realises
-the loss: the settlement row stands between them and may be negative.
+holds plus the cost of all positions is zero,** in the asset that it settles in. A realises a gain
+before its counterparty realises the loss: the settlement row stands between them and may be
+negative.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+from crossmargin.model.contracts import QUOTE as QUOTE
+from crossmargin.model.contracts import attribute as attribute
+from crossmargin.model.contracts import (
+    contract_value,
+    follow,
+    follow_parties,
+    lot_notional,
+    worth,
+)
 from crossmargin.model.integers import signed_muldiv, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.log import trace_move
 from crossmargin.model.state import (
     FEES,
-    N_CLASSES,
+    OUTSIDE,
     SPOT,
     Array,
     Ledger,
 )
-
-QUOTE = 0  # asset of all settlement
 
 
 class Parcel(NamedTuple):
@@ -68,37 +76,28 @@ def burn(ledger, asset, row, amount):
 @kernel
 def notional_of(ledger, market, lots, half_price):
     """Value of some lots at a price in half ticks, quote units."""
-    return abs(lots) * half_price * ledger.markets[market].half_unit
-
-
-@kernel
-def attribute(log, row, market, lots):
-    """Enter a change of position into the class ledger of an account.
-
-    The loss or gain of the account by author class is then `by_class + lots * shift` exactly,
-    half tick-lots (summation by parts over all changes of its position).
-    """
-    for c in range(N_CLASSES):
-        log.by_class[row, market, c] -= lots * log.shift[market, c]
+    return abs(lots) * lot_notional(ledger.markets[market], half_price)
 
 
 @kernel
 def realise(ledger, row, market, lots, value):
-    """Book a trade of a derivative: lots gained (signed) for a value paid (signed), quote units.
+    """Book a trade of a derivative: lots gained (signed) for a value paid (signed).
 
     What closes a position takes its share of the cost with it, and the difference moves between
-    the account and the settlement row; what opens one adds its value to the cost.
+    the account and the settlement row; what opens one adds its value to the cost. All in units of
+    what the market settles in.
     """
     held, cost = ledger.lots[row, market], ledger.cost[row, market]
     closed = min(abs(lots), abs(held)) if held * lots < 0 else 0
     closed_value = signed_muldiv(value, closed, abs(lots)) if closed < abs(lots) else value
     closed_cost = signed_muldiv(cost, closed, abs(held)) if closed > 0 else 0
     gain = -closed_value - closed_cost if closed > 0 else 0
-    transfer(ledger, QUOTE, ledger.markets[market].settlement, row, gain)
+    m = ledger.markets[market]
+    transfer(ledger, m.settles, m.settlement, row, gain)
     ledger.cost[row, market] += value + gain
     ledger.lots[row, market] += lots
     strain(ledger, row)
-    ledger.markets[market].open_interest += abs(held + lots) - abs(held)
+    m.open_interest += abs(held + lots) - abs(held)
     return gain
 
 
@@ -116,7 +115,7 @@ def trade(ledger, log, fill):
     """Settle one fill between its two accounts, without fees."""
     market = np.int64(fill.market)
     lots = fill.quantity * fill.side
-    value = 2 * fill.price * ledger.markets[market].half_unit * lots
+    value = contract_value(ledger.markets[market], lots, 2 * fill.price)
     attribute(log, fill.taker, market, lots)
     attribute(log, fill.maker, market, -lots)
     if ledger.markets[market].kind == SPOT:
@@ -125,14 +124,46 @@ def trade(ledger, log, fill):
     else:
         realise(ledger, fill.taker, market, lots, value)
         realise(ledger, fill.maker, market, -lots, -value)
+        follow_parties(ledger, log, market, fill.taker, fill.maker)
 
 
 @kernel
-def charge(ledger, row, notional, rate):
-    """Charge a fee on a notional, rounded against the payer; a negative rate is a rebate."""
-    fee = to_units_up(notional * rate)
-    transfer(ledger, QUOTE, row, FEES, fee)
+def charge(ledger, log, fill, row, rate):
+    """Charge an account of a fill its fee, rounded against the payer; a negative rate is a rebate.
+
+    It is a rate of the value traded, in the asset in which the market settles.
+    """
+    m = ledger.markets[fill.market]
+    fee = to_units_up(abs(contract_value(m, fill.quantity, 2 * fill.price)) * rate)
+    transfer(ledger, m.settles, row, FEES, fee)
+    if m.settles != QUOTE:
+        follow(ledger, log, row, m.settles)
+        follow(ledger, log, FEES, m.settles)
     return fee
+
+
+@kernel(inline=False)
+def pay(ledger, log, asset, payer, payment):
+    """Move coins that need not be whole lots; `payment` is who receives them and how many units."""
+    receiver, units = payment
+    transfer(ledger, asset, payer, receiver, units)
+    follow(ledger, log, payer, asset)
+    follow(ledger, log, receiver, asset)
+    return 0
+
+
+@kernel(inline=False)
+def convert(ledger, log, row, asset):
+    """Turn all coins of a row, held or owed, into quote at the mark; returns quote units gained.
+
+    The row OUTSIDE takes the other side: the venue's treasurer trades where this book is not
+    moved. A debt of coins becomes a debt of quote, rounded up.
+    """
+    units = ledger.balances[row, asset]
+    gained = worth(ledger, asset, units)
+    pay(ledger, log, asset, row, (OUTSIDE, units))
+    transfer(ledger, QUOTE, OUTSIDE, row, gained)
+    return gained
 
 
 @kernel(inline=False)
@@ -141,12 +172,13 @@ def move_position(ledger, log, giver, taker, parcel):
 
     What a take-over at the mark, a keeper, the backstop and auto-deleveraging do.
     """
-    value = parcel.lots * parcel.half_price * ledger.markets[parcel.market].half_unit
+    value = contract_value(ledger.markets[parcel.market], parcel.lots, parcel.half_price)
     attribute(log, giver, parcel.market, -parcel.lots)
     attribute(log, taker, parcel.market, parcel.lots)
     trace_move(log, giver, taker, parcel)
     realise(ledger, giver, parcel.market, -parcel.lots, -value)
     realise(ledger, taker, parcel.market, parcel.lots, value)
+    follow_parties(ledger, log, parcel.market, giver, taker)
 
 
 @kernel(inline=False)
@@ -162,9 +194,15 @@ def move_spot(ledger, log, giver, taker, parcel):
 
 @kernel
 def unrealised(ledger, row, market):
-    """Profit of a derivative position at the mark, quote units."""
+    """Profit of a derivative position at the mark, units of what the market settles in."""
     m = ledger.markets[market]
-    return ledger.lots[row, market] * m.mark * m.half_unit - ledger.cost[row, market]
+    return contract_value(m, ledger.lots[row, market], m.mark) - ledger.cost[row, market]
+
+
+@kernel
+def profit(ledger, row, market):
+    """Profit of a derivative position at the mark, quote units."""
+    return worth(ledger, ledger.markets[market].settles, unrealised(ledger, row, market))
 
 
 def new_ledger(n_accounts: int, records: dict[str, Array]) -> Ledger:
@@ -182,8 +220,9 @@ def residuals(ledger: Ledger, asset_names: list[str], market_names: list[str]) -
     """What was created or lost, by asset and derivative market; every value is 0.
 
     For an asset: sum of balances, minus minted, plus burned. For a derivative market the sum of
-    its lots (`NAME lots`) and its settlement row plus the sum of costs (`NAME settlement`); for a
-    spot market the lots that do not agree with balances (`NAME holdings`).
+    its lots (`NAME lots`) and its settlement row plus the sum of costs (`NAME settlement`), in the
+    asset in which it settles; for a spot market the base that is not in lots as it should be
+    (`NAME holdings`): a rest below a lot may stand only where contracts settle in the asset.
     """
     found: dict[str, int] = {}
     for a, name in enumerate(asset_names):
@@ -194,9 +233,12 @@ def residuals(ledger: Ledger, asset_names: list[str], market_names: list[str]) -
         market = ledger.markets[m]
         if market["kind"] == SPOT:
             held = ledger.lots[:, m] * int(market["lot_units"])
-            found[f"{name} holdings"] = int(np.abs(ledger.balances[:, market["base"]] - held).sum())
+            rest = ledger.balances[:, market["base"]] - held
+            if ledger.assets[market["base"]]["settles"]:
+                rest[(rest >= 0) & (rest < market["lot_units"])] = 0
+            found[f"{name} holdings"] = int(np.abs(rest).sum())
             continue
         found[f"{name} lots"] = int(ledger.lots[:, m].sum())
-        settled = int(ledger.balances[market["settlement"], QUOTE])
+        settled = int(ledger.balances[market["settlement"], market["settles"]])
         found[f"{name} settlement"] = settled + int(ledger.cost[:, m].sum())
     return found

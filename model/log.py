@@ -131,6 +131,19 @@ def trace_move(log, giver, taker, parcel):
 
 
 @kernel
+def trace_change(log, row, market, lots):
+    """Write a new position that no trade in its market led to, where the block is stressed."""
+    step = log.cursor[0].step
+    if is_tracing(log, step):
+        trace = _append_trace(log, CHANGED, step, market)
+        trace.maker = row
+        trace.taker = -1
+        trace.quantity = lots
+        trace.price = 0
+        trace.shift = 0
+
+
+@kernel
 def displaced_alone(book, log, market, author_class):
     """As `displaced`, for a movement that no trade made; a forced one is traced by itself."""
     shift = displaced(book, log, market, author_class)

@@ -189,7 +189,9 @@ class Stops(NamedTuple):
 
 # Ledger ---------------------------------------------------------------------------------------
 
-SPOT, PERPETUAL = range(2)
+#: Kinds of market: coins against quote; contracts on a book settled in quote, or in the coin they
+#: are about (inverse); options; contracts against a pool at the oracle's price.
+SPOT, PERPETUAL, OPTION, INVERSE, POOLED = range(5)
 #: States of an account.
 HEALTHY, MARGIN_CALL, REDUCE_ONLY_STATE, LIQUIDATING, BANKRUPT, CLOSED = range(6)
 STATES = ("healthy", "margin call", "reduce only", "liquidating", "bankrupt", "closed")
@@ -205,6 +207,7 @@ ASSET = np.dtype(
         ("market", "i8"),  # spot market that prices and sells it; -1 for the quote asset
         ("initial_weight", "f8"),  # share of its value that counts for new positions
         ("maintenance_weight", "f8"),
+        ("settles", "i8"),  # 1 where contracts settle in it: it may be owed, and be no whole lots
     ],
     align=True,
 )
@@ -239,6 +242,33 @@ MARKET = np.dtype(
         ("index_step", "i8"),  # step at which the index was last renewed
         ("open_interest", "i8"),  # lots, the sum of absolute positions, both sides
         ("funding_paid", "i8"),  # quote units paid by longs or shorts so far
+        ("settles", "i8"),  # asset in which profit, fees and funding are paid; 0 the quote asset
+        ("face", "i8"),  # quote units that one contract of an inverse market is for, else 0
+        ("coin_face", "i8"),  # the same in units of its coin at a price of one half tick
+        ("pool", "i8"),  # row of `Ledger.pools`, of a market against a pool
+    ],
+    align=True,
+)
+
+#: A pool that takes the other side of every trade of its market, at the index.
+LIQUIDITY_POOL = np.dtype(
+    [
+        ("row", "i8"),  # of the ledger: its capital, position and equity
+        ("market", "i8"),
+        ("longs", "i8"),  # lots that traders hold
+        ("shorts", "i8"),
+        ("impact", "i8"),  # how trades move their price: BY_SKEW or BY_POWER of model/pools
+        ("skew_scale", "f8"),  # lots of skew that move the price by all of it
+        ("exponent", "f8"),  # of the imbalance, BY_POWER
+        ("improving", "f8"),  # factor of trades that lower the imbalance, BY_POWER, quote
+        ("worsening", "f8"),  # factor of trades that raise it, BY_POWER, quote
+        ("most_impact", "f8"),  # fraction of the price, either way
+        ("most_open", "i8"),  # quote units of each side; 0 no cap
+        ("reserve", "f8"),  # most notional of a side over the pool's equity; 0 no cap
+        ("failed_step", "i8"),  # step in which it could not pay, -1
+        ("haircut", "i8"),  # profit of traders that was not paid, quote units
+        ("borrowed", "i8"),  # borrowing fees that it got, quote units
+        ("closed_lots", "i8"),  # of winners that were closed by force, lots
     ],
     align=True,
 )
@@ -314,13 +344,14 @@ class Ledger(NamedTuple):
     Attributes
     ----------
     balances : (n_accounts, n_assets) int64, units; asset 0 is the quote asset
-    lots : (n_accounts, n_markets) int64, positions; for spot the base balance in lots
-    cost : (n_accounts, n_markets) int64, quote units paid for the position
+    lots : (n_accounts, n_markets) int64, positions; for spot the whole lots of the base balance
+    cost : (n_accounts, n_markets) int64, paid for the position, units of what the market settles in
     accounts : (n_accounts,) ACCOUNT
     assets : (n_assets,) ASSET
     markets : (n_markets,) MARKET
     tiers : (n_markets, n_tiers) TIER, by rising `lower`
     venue : (1,) VENUE
+    pools : (n_pools,) LIQUIDITY_POOL; one empty row where there is none
     """
 
     balances: Array
@@ -331,6 +362,7 @@ class Ledger(NamedTuple):
     markets: Array
     tiers: Array
     venue: Array
+    pools: Array
 
 
 # Log ------------------------------------------------------------------------------------------
@@ -353,7 +385,8 @@ class Ledger(NamedTuple):
     SEIZURE,
     KEEPER_TAKEOVER,
     STOP_TRIGGERED,
-) = range(16)
+    HAIRCUT,
+) = range(17)
 EVENTS = (
     "forced_order",
     "cancel_all",
@@ -371,6 +404,7 @@ EVENTS = (
     "seizure",
     "keeper",
     "stop",
+    "haircut",
 )
 
 #: One row of the append-only log. A parent is the id of the event that caused this one, or -1.
@@ -513,7 +547,8 @@ WARNING = np.dtype(
     ACCOUNT_STATE,
     BAD_MESSAGE,
     BAD_ACCOUNT,
-) = range(14)
+    POOL_CAP,
+) = range(15)
 REASONS = (
     "accepted",
     "bad_price",
@@ -529,6 +564,7 @@ REASONS = (
     "account_state",
     "bad_message",
     "bad_account",
+    "pool_cap",
 )
 N_REASONS = len(REASONS)
 #: Most lots of one order: a level of 2**24 of them, or their value at 2**24 ticks, fits 64 bits.

@@ -14,6 +14,7 @@ from crossmargin.model.book import (
     remove,
     rest,
 )
+from crossmargin.model.contracts import lot_notional
 from crossmargin.model.depth import price_of_taking, takeable
 from crossmargin.model.integers import LARGEST, to_units_up
 from crossmargin.model.kernel import kernel
@@ -32,6 +33,7 @@ from crossmargin.model.state import (
     FORCED,
     GOOD_TILL_CANCELLED,
     HALTED,
+    INVERSE,
     LARGEST_ORDER,
     MARGIN_CALL,
     MARKET_ORDER,
@@ -68,6 +70,18 @@ def is_spot_sale(ledger, message):
 
 
 @kernel
+def _loss_units(market, half_lots, half_price):
+    """Quote units of a loss of so many half tick-lots against the mark, at a price or above.
+
+    Exact where profit is linear. A loss of coins is that at the lower of price and mark, or less.
+    """
+    if market.kind == INVERSE:
+        least = max(1, min(market.mark, half_price))
+        return to_units_up(np.float64(half_lots) * market.face / least)
+    return half_lots * market.half_unit
+
+
+@kernel
 def _entry_loss(book, ledger, message, limit):
     """Loss against the mark and fees when an order trades as far as it can, quote units.
 
@@ -76,11 +90,13 @@ def _entry_loss(book, ledger, message, limit):
     market = ledger.markets[message.market]
     lots, paid = price_of_taking(book, message, limit) if crosses(book, message, limit) else (0, 0)
     loss = max(0, (2 * paid - lots * market.mark) * message.side)
+    half_price = 2 * paid // max(1, lots) if lots > 0 else market.mark
     if message.action != MARKET_ORDER and message.life == GOOD_TILL_CANCELLED:
         worse = (2 * limit - market.mark) * message.side
         loss += max(0, worse) * (message.quantity - lots)
-    fee = to_units_up(2 * paid * market.half_unit * market.taker_fee)
-    return loss * market.half_unit + max(0, fee)
+        half_price = min(half_price, 2 * limit)
+    fee = to_units_up((2 * paid * market.half_unit + lots * market.face) * market.taker_fee)
+    return _loss_units(market, loss, half_price) + max(0, fee)
 
 
 @kernel
@@ -132,7 +148,7 @@ def _malformation(book, ledger, message):
     half_price = market.mark
     if message.action != MARKET_ORDER:
         half_price = max(half_price, 2 * message.price)
-    value = np.float64(message.quantity) * half_price * market.half_unit
+    value = np.float64(message.quantity) * lot_notional(market, half_price)
     if not 0 < message.quantity <= LARGEST_ORDER or value > LARGEST:
         return BAD_QUANTITY
     return ACCEPTED
@@ -181,10 +197,9 @@ def settle(book, ledger, log, step, author_class):
     fill = log.fill[0]
     market = ledger.markets[fill.market]
     trade(ledger, log, fill)
-    notional = 2 * fill.price * market.half_unit * fill.quantity
-    charge(ledger, fill.maker, notional, market.maker_fee)
+    charge(ledger, log, fill, fill.maker, market.maker_fee)
     if author_class != FORCED:  # a forced order pays its penalty instead
-        charge(ledger, fill.taker, notional, market.taker_fee)
+        charge(ledger, log, fill, fill.taker, market.taker_fee)
     shift = displaced(book, log, np.int64(fill.market), author_class)
     log.cursor[0].fills += 1
     if is_tracing(log, step):

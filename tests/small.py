@@ -19,6 +19,7 @@ from crossmargin.model.parts import find_part, row_of
 from crossmargin.model.state import (
     DISCRETIONARY,
     FIRST_SETTLEMENT,
+    INVERSE,
     ORDER,
     PERPETUAL,
     SPOT,
@@ -49,6 +50,7 @@ class Listing:
     taker_fee: float = 0.0005
     tiers: Sequence[tuple[float, float, float]] = FLAT
     weights: tuple[float, float] = (0.8, 0.9)  # of the collateral of a spot market
+    face: float = 0.0  # quote of a contract of an inverse market, which settles in asset 1
 
 
 PERP, COIN = Listing(), Listing(kind="spot")
@@ -64,7 +66,7 @@ def small_state(
     **sizes: int,
 ) -> State:
     """State with markets and accounts, no money and no orders; `sizes` goes to `Sizes`."""
-    perps = sum(m.kind == "perpetual" for m in markets)
+    perps = sum(m.kind != "spot" for m in markets)
     first = FIRST_SETTLEMENT + perps
     room: dict[str, int] = {
         "accounts": first + n_accounts,
@@ -94,9 +96,20 @@ def small_state(
             asset += 1
         else:
             row["kind"], row["settlement"] = PERPETUAL, settlement
+            if listing.kind == "inverse":
+                _settle_in_coin(state, m, listing)
             settlement += 1
     _open_venue(state)
     return state
+
+
+def _settle_in_coin(state: State, m: int, listing: Listing) -> None:
+    row = state.ledger.markets[m]
+    row["kind"], row["half_unit"], row["settles"] = INVERSE, 0, 1
+    row["face"] = round(listing.face * ONE)
+    row["coin_face"] = round(listing.face * 10**BASE_DECIMALS / (0.5 * TICK))
+    row["lot"] = listing.face / listing.price
+    state.ledger.assets["settles"][1] = 1
 
 
 def _name_accounts(state: State, first: int) -> None:

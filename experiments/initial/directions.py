@@ -196,8 +196,9 @@ def lots_of(state: State, block: Block, terms: Terms, wealth: Floats, at_entry: 
     markets = state.ledger.markets
     lots = np.zeros((block.count, len(markets)))
     for m in perpetuals_of(state, block):
+        face = float(markets[m]["face"])
         value = float(markets[m]["mark"]) * float(markets[m]["half_unit"])
-        price = value * terms.entry[:, m] if at_entry else value
+        price = value * terms.entry[:, m] + face if at_entry else value + face
         taken = np.minimum(terms.leverage, most_leverage(state, m)) * wealth * terms.share[:, m]
         lots[:, m] = np.trunc(terms.sign * taken / price)
     return lots

@@ -11,6 +11,7 @@ import numpy as np
 from crossmargin.experiments.initial.drawing import GAIN, LOSS, STOPS, Floats, check_range, drawn
 from crossmargin.experiments.layout import Block
 from crossmargin.experiments.population_tables import FirstStops
+from crossmargin.model.contracts import entry_prices
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.state import (
     ON_LAST,
@@ -83,12 +84,7 @@ def _in_market(
     lots = state.ledger.lots[block.rows, m]
     away = np.where(lots > 0, -1.0, 1.0) * (1.0 if which == LOSS else -1.0)
     start = float(market["mark"])
-    paid = np.divide(
-        state.ledger.cost[block.rows, m],
-        lots * int(market["half_unit"]),
-        out=np.full(len(lots), start),
-        where=lots != 0,
-    )
+    paid = entry_prices(market, lots, state.ledger.cost[block.rows, m])
     origin = paid if stops.measured_from == "entry" else np.full(len(lots), start)
     trigger = np.rint(origin * (1.0 + away * distance))
     ahead = (lots != 0) & ((trigger - start) * away > 0) & (trigger >= 1)
@@ -113,6 +109,7 @@ def _slots(state: State, block: Block, m: int, rows: Any, which: int) -> Any:
     if places is None:
         return np.zeros(len(rows), np.int64)
     marks = state.ledger.markets["mark"] * state.ledger.markets["half_unit"]
+    marks += state.ledger.markets["face"]
     notional = np.abs(state.ledger.lots[block.rows] * marks)[rows]
     notional[:, state.ledger.markets["kind"] == SPOT] = 0
     place = block.first_slot + rows * block.slots + places[which == GAIN] + 1

@@ -38,6 +38,7 @@ from crossmargin.experiments.initial.wealth import (
 from crossmargin.experiments.initial_tables import Initial
 from crossmargin.experiments.layout import Block
 from crossmargin.experiments.schema import Scenario
+from crossmargin.model.contracts import contract_values
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.ledger import QUOTE
 from crossmargin.model.margin.numbers import measure_all
@@ -151,17 +152,21 @@ def open_positions(state: State, book: Book, *, at_entry: bool) -> None:
     for m, market in enumerate(ledger.markets):
         if market["kind"] == SPOT:
             continue
-        held = book.lots[:, m]
-        half_unit, mark = int(market["half_unit"]), int(market["mark"])
+        held, mark, asset = book.lots[:, m], int(market["mark"]), int(market["settles"])
         price = np.maximum(1, np.rint(mark * book.entry[:, m])).astype(np.int64)
-        cost = held * price * half_unit
-        gain = np.zeros_like(cost) if at_entry else held * mark * half_unit - cost
+        cost = contract_values(market, held, price)
+        now = contract_values(market, held, np.full_like(price, mark))
+        gain = np.zeros_like(cost) if at_entry else now - cost
         ledger.lots[:, m] = held
         ledger.cost[:, m] = cost
-        ledger.balances[:, QUOTE] -= gain
-        ledger.balances[int(market["settlement"]), QUOTE] -= int(cost.sum())
-        ledger.assets[QUOTE]["minted"] += -int(gain.sum()) - int(cost.sum())
+        ledger.balances[:, asset] -= gain
+        ledger.balances[int(market["settlement"]), asset] -= int(cost.sum())
+        ledger.assets[asset]["minted"] += -int(gain.sum()) - int(cost.sum())
         market["open_interest"] = int(np.abs(held).sum())
+        if asset != QUOTE:
+            spot = int(ledger.assets[asset]["market"])
+            lot = int(ledger.markets[spot]["lot_units"])
+            ledger.lots[:, spot] = ledger.balances[:, asset] // lot
 
 
 def hold(state: State, scenario: Scenario, blocks: list[Block], seed: int, check: Any) -> Any:

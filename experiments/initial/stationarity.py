@@ -22,7 +22,7 @@ import numpy as np
 
 from crossmargin.experiments.initial.drawing import Floats
 from crossmargin.experiments.initial_tables import BurnIn
-from crossmargin.model.state import PERPETUAL
+from crossmargin.model.state import SPOT
 from crossmargin.model.world import World
 
 #: Shares of a series that are compared, as Geweke took them.
@@ -71,7 +71,7 @@ def series_of(world: World, market: int) -> dict[str, Floats]:
             "spread": np.where((bid > 0) & (ask > 0), 2.0 * (ask - bid) / (ask + bid), np.nan),
             "depth": (rows["depth_bid"] + rows["depth_ask"]).astype(float),
         }
-    if world.state.ledger.markets["kind"][market] == PERPETUAL:
+    if world.state.ledger.markets["kind"][market] != SPOT:
         found["open_interest"] = rows["open_interest"].astype(float)
     return found
 

@@ -17,6 +17,7 @@ from crossmargin.experiments.anchoring import anchor_files
 from crossmargin.experiments.build import build, first_prices
 from crossmargin.experiments.explain import did_you_mean, explain
 from crossmargin.experiments.filling import fill_markets
+from crossmargin.experiments.kinds import system_rows
 from crossmargin.experiments.load import load_scenario, read_toml
 from crossmargin.experiments.schema import Scenario
 from crossmargin.experiments.snapshots.content import Content, digest_of, read
@@ -37,7 +38,7 @@ from crossmargin.experiments.snapshots.table import (
 from crossmargin.experiments.tables import Name
 from crossmargin.model.blank import Sizes, blank_state
 from crossmargin.model.errors import ParameterError, ScenarioError
-from crossmargin.model.state import FIRST_SETTLEMENT, SYSTEM_ROWS
+from crossmargin.model.state import SYSTEM_ROWS
 from crossmargin.model.world import World
 
 #: First lines of a scenario that was made from a folder.
@@ -143,9 +144,8 @@ def _scenario(folder: Path, table: Mapping[str, Any], snapshot: Snapshot) -> Sce
 
 def grid_without_state(scenario: Scenario) -> Grid:
     """Units and prices of a scenario, before it has accounts."""
-    perpetuals = sum(market.kind == "perpetual" for market in scenario.market)
     sizes = Sizes(
-        accounts=FIRST_SETTLEMENT + perpetuals,
+        accounts=system_rows(scenario),
         assets=len(scenario.asset),
         markets=len(scenario.market),
         underlyings=len(scenario.underlying),

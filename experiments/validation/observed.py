@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from crossmargin.experiments.frames import Units
 from crossmargin.experiments.load import part_numbers
 from crossmargin.model.errors import ParameterError
-from crossmargin.model.state import PERPETUAL
+from crossmargin.model.state import SPOT
 from crossmargin.model.world import World
 
 Floats = NDArray[np.float64]
@@ -118,7 +118,7 @@ def first_perpetual(world: World) -> int:
     ParameterError
         When a scenario has none.
     """
-    found = np.flatnonzero(world.state.ledger.markets["kind"] == PERPETUAL)
+    found = np.flatnonzero(world.state.ledger.markets["kind"] != SPOT)
     if not len(found):
         raise ParameterError("market: there is no perpetual, which a scorecard judges")
     return int(found[0])

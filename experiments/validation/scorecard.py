@@ -92,7 +92,7 @@ def _compile(scenario: Scenario, kinds: set[str]) -> None:
     """Compile what some kinds of runs need, once, before threads ask for the same."""
     names = [event.scenario for event in events.read_events() if events.has_scenario(event)]
     if kinds - {"event"}:
-        market = next(row.name for row in scenario.market if row.kind == "perpetual")
+        market = next(row.name for row in scenario.market if row.kind != "spot")
         simulate(impact.with_investor(scenario, market, 1e6), seed=0, steps=1)
     for name in names if "event" in kinds else ():
         simulate(name, seed=0, steps=1)

@@ -66,6 +66,17 @@ def accounts_of(events: Array, ids: Array) -> Array:
     return np.where(found, events["account"][place], -1).astype(np.int64)
 
 
+def half_tick_units(markets: Array) -> Array:
+    """Quote units that a lot gains by half a tick; of inverse contracts at the present mark.
+
+    The exact profit of an inverse contract is no multiple of a displacement. What is shown is its
+    slope at the mark, rounded; whoever needs it exact revalues `contract_value` before and after
+    every event in order, with the price that the log has there.
+    """
+    slope = np.rint(markets["face"] / np.maximum(1, markets["mark"])).astype(np.int64)
+    return np.asarray(markets["half_unit"] + slope)
+
+
 @dataclass(frozen=True)
 class PriceLedger:
     """Losses and gains through the price, by source and holder.
@@ -89,7 +100,7 @@ class PriceLedger:
         traces, events = world.rows("traces"), world.rows("events")
         authors = np.where(traces["event"] >= 0, accounts_of(events, traces["event"]), -1)
         markets = world.state.ledger.markets
-        return cls(traces, authors, markets["half_unit"].copy(), len(world.state.ledger.accounts))
+        return cls(traces, authors, half_tick_units(markets), len(world.state.ledger.accounts))
 
     @property
     def sources(self) -> Array:

@@ -17,8 +17,9 @@ from typing import Literal
 
 import numpy as np
 
+from crossmargin.model.contracts import contract_value, worth
 from crossmargin.model.draws import RANK, uniforms
-from crossmargin.model.integers import split, to_units
+from crossmargin.model.integers import split, to_units, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, Parcel, notional_of
 from crossmargin.model.liquidation.episode import open_event
@@ -27,7 +28,7 @@ from crossmargin.model.liquidation.prices import bankruptcy_half
 from crossmargin.model.liquidation.ranking import make_heap, pop
 from crossmargin.model.margin.numbers import measure
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import ADL, BANKRUPT, CLOSED, INSURANCE, SPOT
+from crossmargin.model.state import ADL, BANKRUPT, CLOSED, INSURANCE, INVERSE, POOLED, SPOT
 
 PHASE = "liquidation"
 RANKED, PRO_RATA, PSEUDO_RANDOM = range(3)
@@ -94,12 +95,14 @@ def asked_lots(state, market, side):
 def score(ledger, row, market):
     """Rank of a counterparty: profit ratio times leverage."""
     m, lots, cost = ledger.markets[market], ledger.lots[row, market], ledger.cost[row, market]
-    value = notional_of(ledger, market, lots, m.mark)
-    entry = cost if lots > 0 else -cost
+    notional = notional_of(ledger, market, lots, m.mark)
+    value, entry = abs(contract_value(m, lots, m.mark)), cost if lots > 0 else -cost
+    if m.kind == INVERSE:
+        value, entry = -entry, value  # coins are worth the more of them the lower the price
     if entry <= 0 or value <= 0:
         return 0.0
     ratio = value / entry if lots > 0 else entry / value
-    return ratio * value / max(1, ledger.accounts[row].equity)
+    return ratio * notional / max(1, ledger.accounts[row].equity)
 
 
 @kernel
@@ -151,12 +154,22 @@ def rank(state, part, market, n, total):
 
 
 @kernel
+def loss_a_lot(ledger, parcel):
+    """Loss against the mark of taking a lot of a parcel at its price, quote units, rounded up."""
+    m = ledger.markets[parcel.market]
+    side = 1 if parcel.lots > 0 else -1
+    if m.kind == INVERSE:
+        coins = side * m.coin_face * (1.0 / m.mark - 1.0 / max(1, parcel.half_price))
+        loss = to_units_up(coins)
+        return 1 - worth(ledger, m.settles, -loss) if loss > 0 else 0
+    return side * (parcel.half_price - m.mark) * m.half_unit
+
+
+@kernel
 def affordable(state, row, parcel):
     """Lots that a counterparty can give at a price without losing more than its equity."""
     ledger = state.ledger
-    market = ledger.markets[parcel.market]
-    side = 1 if parcel.lots > 0 else -1
-    loss = side * (parcel.half_price - market.mark) * market.half_unit
+    loss = loss_a_lot(ledger, parcel)
     most = min(abs(parcel.lots), state.work[QUOTA, row])
     if loss <= 0:
         return most
@@ -168,12 +181,10 @@ def affordable(state, row, parcel):
 def settle_with(state, row, counterparty, parcel):
     """Close a parcel of a bankrupt account against a counterparty and write what happened."""
     ledger, venue = state.ledger, state.ledger.venue[0]
-    mark = ledger.markets[parcel.market].mark
     event = open_event(state, ADL, row, counterparty)
     entry = hand_over(state, event, parcel)
-    lost = parcel.lots * (parcel.half_price - mark) * ledger.markets[parcel.market].half_unit
     venue.adl_notional += entry.notional
-    venue.adl_loss += max(0, lost)
+    venue.adl_loss += max(0, -entry.slippage)
     state.work[QUOTA, counterparty] -= abs(parcel.lots)
     measure(ledger, state.book, counterparty)
     measure(ledger, state.book, row)
@@ -223,7 +234,8 @@ def adl(state, part, step):
     if not is_due(state, part):
         return 0
     for market in range(state.ledger.markets.shape[0]):
-        if state.ledger.markets[market].kind != SPOT:
+        kind = state.ledger.markets[market].kind
+        if kind != SPOT and kind != POOLED:  # a pool closes whoever asks, at the index
             for side in (1, -1):
                 moved += deleverage_side(state, part, market, side)
     return 1 if moved > 0 else 0

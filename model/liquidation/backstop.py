@@ -12,9 +12,10 @@ remaining margin; since March 2025 the vault may only hold a share of its capita
 import numpy as np
 
 from crossmargin.model.accounts import gross_notional, has_orders, has_positions
+from crossmargin.model.contracts import worth
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
-from crossmargin.model.ledger import QUOTE, Parcel, move_spot, transfer
+from crossmargin.model.ledger import QUOTE, Parcel, move_spot, pay, transfer
 from crossmargin.model.liquidation.episode import open_event, units_of
 from crossmargin.model.liquidation.forced import hand_over
 from crossmargin.model.margin.numbers import measure
@@ -93,7 +94,20 @@ def take_collateral(state, row):
         if ledger.markets[m].kind == SPOT and lots != 0:
             move_spot(ledger, state.log, row, BACKSTOP, Parcel(m, lots, 0))
             value += lots * ledger.markets[m].mark * ledger.markets[m].half_unit
+        if ledger.markets[m].kind == SPOT:
+            value += take_rest(state, row, ledger.markets[m].base)
     return value
+
+
+@kernel
+def take_rest(state, row, asset):
+    """Move to the vault what is left of a coin below a lot; returns its value at the mark."""
+    ledger = state.ledger
+    rest = ledger.balances[row, asset]
+    if rest == 0:
+        return 0
+    pay(ledger, state.log, asset, row, (BACKSTOP, rest))
+    return worth(ledger, asset, rest)
 
 
 @kernel

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.ledger import Parcel, unrealised
+from crossmargin.model.ledger import Parcel, profit
 from crossmargin.model.liquidation.episode import units_of
 from crossmargin.model.liquidation.forced import close_out
 from crossmargin.model.liquidation.prices import (
@@ -106,7 +106,7 @@ def urgency(ledger, row, market, first):
     """Key of a position: the larger, the sooner, quote units."""
     if first == BY_REQUIREMENT:
         return requirement_of(ledger, row, market)
-    gain = unrealised(ledger, row, market)
+    gain = profit(ledger, row, market)
     return -gain if first == BY_LOSS else gain
 
 

@@ -4,6 +4,11 @@ An episode is the liquidation of one account from its breach until it is healthy
 event has for parent the forced order after which the account broke, -1 when none came between; the
 later ones have the first for parent.
 
+Coins and quote: what an account pays for an inverse position it pays in the coin. Once it has no
+position left and owes coins, the venue buys them at the mark from the row OUTSIDE on the account's
+credit: from then on the debt is quote, like any other, and is covered in quote. The insurance fund
+holds quote alone; coins that it earns are sold at the mark to the row OUTSIDE as they come in.
+
 How it ends: back above maintenance, the account is healthy and may break again. Emptied with
 nothing owed, it is healthy too, and poor. Emptied with a negative balance, it is written off: its
 deficit is bad debt once, it is closed for good, and `owed` is what nobody has covered so far.
@@ -11,10 +16,11 @@ deficit is bad debt once, it is closed for good, and `owed` is what nobody has c
 
 import numpy as np
 
-from crossmargin.model.accounts import is_empty
+from crossmargin.model.accounts import has_orders, has_positions, is_empty
+from crossmargin.model.contracts import coins_for, lot_notional
 from crossmargin.model.integers import to_units, to_units_up
 from crossmargin.model.kernel import kernel
-from crossmargin.model.ledger import QUOTE, Parcel, transfer
+from crossmargin.model.ledger import QUOTE, Parcel, convert, pay, transfer
 from crossmargin.model.log import emit, emit_liquidation
 from crossmargin.model.margin.numbers import measure
 from crossmargin.model.state import BAD_DEBT, CLOSED, FORCED, INSURANCE, PENALTY
@@ -32,7 +38,7 @@ def units_of(ledger, value):
 @kernel
 def lot_value(ledger, market):
     """Value of one lot at the mark, quote units."""
-    return ledger.markets[market].mark * ledger.markets[market].half_unit
+    return lot_notional(ledger.markets[market], ledger.markets[market].mark)
 
 
 @kernel
@@ -63,17 +69,20 @@ def open_entry(state, event, market, lots):
 
 @kernel
 def fill_entry(state, event, entry, lots, notional):
-    """Enter what was closed: lots with the sign that the position had, quote units traded."""
+    """Enter what was closed: lots with the sign that the position had, quote units traded.
+
+    What inverse contracts lost against the mark, and their price, are for the caller to enter.
+    """
     ledger, step = state.ledger, state.clock[0].step
     market = ledger.markets[entry.market]
     sign = 1 if lots > 0 else -1
     entry.quantity = lots
     entry.notional = notional
-    entry.slippage = sign * (abs(lots) * entry.mark * market.half_unit - notional)
+    entry.slippage = sign * (abs(lots) * lot_notional(market, entry.mark) - notional)
     event.market = entry.market
     event.quantity = -lots
     event.amount = notional
-    if lots != 0:
+    if lots != 0 and market.half_unit > 0:
         event.price = notional // (abs(lots) * market.half_unit)
     account = ledger.accounts[event.account]
     account.liquidations += 1
@@ -86,9 +95,22 @@ def fill_entry(state, event, entry, lots, notional):
 
 
 @kernel
+def _pay_coins(state, row, receiver, asset, amount):
+    """Pay an amount of quote units in coins at the mark; what the fund gets it sells."""
+    ledger = state.ledger
+    pay(ledger, state.log, asset, row, (receiver, coins_for(ledger, asset, amount)))
+    if receiver == INSURANCE:
+        convert(ledger, state.log, INSURANCE, asset)
+
+
+@kernel
 def _pay(state, row, receiver, market, amount):
     if amount > 0:
-        transfer(state.ledger, QUOTE, row, receiver, amount)
+        asset = state.ledger.markets[market].settles
+        if asset == QUOTE:
+            transfer(state.ledger, QUOTE, row, receiver, amount)
+        else:
+            _pay_coins(state, row, receiver, asset, amount)
         event = open_event(state, PENALTY, row, receiver)
         event.market = market
         event.amount = amount
@@ -118,9 +140,22 @@ def penalise(state, row, market, notional, liquidator):
 
 
 @kernel(inline=False)
+def buy_back(state, row):
+    """Turn the coins that an account without positions and orders owes into a debt of quote."""
+    ledger = state.ledger
+    if has_positions(ledger, row) or has_orders(state.book, row):
+        return 0
+    for asset in range(1, ledger.assets.shape[0]):
+        if ledger.balances[row, asset] < 0:
+            convert(ledger, state.log, row, asset)
+    return 0
+
+
+@kernel(inline=False)
 def write_off(state, row):
     """Close an empty account that owes: its deficit becomes bad debt; returns quote units."""
     account = state.ledger.accounts[row]
+    buy_back(state, row)
     deficit = -state.ledger.balances[row, QUOTE]
     if deficit <= 0 or account.state == CLOSED or not is_empty(state.book, state.ledger, row):
         return 0

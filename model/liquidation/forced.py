@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from crossmargin.model.book import crosses
+from crossmargin.model.contracts import contract_value, worth
 from crossmargin.model.kernel import kernel
-from crossmargin.model.ledger import Parcel, move_position, move_spot, unrealised
+from crossmargin.model.ledger import Parcel, move_position, move_spot, notional_of, unrealised
 from crossmargin.model.liquidation.episode import fill_entry, open_entry, open_event, penalise
 from crossmargin.model.log import begin_trace
 from crossmargin.model.margin.numbers import measure
@@ -19,6 +20,7 @@ from crossmargin.model.state import (
     FEES,
     FORCED,
     IMMEDIATE_OR_CANCEL,
+    INVERSE,
     LARGEST_ORDER,
     LIMIT,
     OUTSIDE,
@@ -73,7 +75,11 @@ def _count(state, event, market, before):
     cursor.forced_fills += cursor.fills - before.fills
     event.shift = log.shift[market, FORCED] - before.shift
     log.forced_volume[market] += ladder.volume - before.volume
-    return 2 * (ladder.notional - before.notional) * state.ledger.markets[market].half_unit
+    lots = ladder.volume - before.volume
+    row = state.ledger.markets[market]
+    if lots > 0:
+        event.price = 2 * (ladder.notional - before.notional) // lots
+    return 2 * (ladder.notional - before.notional) * row.half_unit + lots * row.face
 
 
 @kernel
@@ -122,7 +128,8 @@ def close_out(state, row, kind, parcel):
     if is_takeover:
         mark = ledger.markets[market].mark
         move(ledger, log, event, Parcel(market, parcel.lots, mark))
-        notional = abs(parcel.lots) * mark * ledger.markets[market].half_unit
+        event.price = mark
+        notional = notional_of(ledger, market, parcel.lots, mark)
     else:
         before = _tally(state, market)
         log.cursor[0].author = event.id
@@ -134,6 +141,9 @@ def close_out(state, row, kind, parcel):
         log.cursor[0].liquidations -= 1
         return 0
     fill_entry(state, event, entry, closed, notional)
+    if ledger.markets[market].kind == INVERSE:
+        measure(ledger, state.book, row)
+        entry.slippage = entry.equity - ledger.accounts[row].equity
     entry.in_profit = notional if in_profit else 0
     entry.penalty = penalise(state, row, market, notional, FEES)
     return abs(closed)
@@ -150,6 +160,15 @@ def move(ledger, log, event, parcel):
 
 
 @kernel
+def lost_by(ledger, parcel):
+    """What closing a parcel at its price loses against the mark, quote units."""
+    m = ledger.markets[parcel.market]
+    at_mark = contract_value(m, parcel.lots, m.mark)
+    lost = at_mark - contract_value(m, parcel.lots, parcel.half_price)
+    return worth(ledger, m.settles, lost)
+
+
+@kernel
 def hand_over(state, event, parcel):
     """Move a derivative parcel of an event's account to its other row, with its row in the table.
 
@@ -157,9 +176,11 @@ def hand_over(state, event, parcel):
     """
     ledger, market = state.ledger, parcel.market
     entry = open_entry(state, event, market, parcel.lots)
-    notional = abs(parcel.lots) * parcel.half_price * ledger.markets[market].half_unit
+    notional = notional_of(ledger, market, parcel.lots, parcel.half_price)
     giver = np.int64(event.account)
     entry.in_profit = notional if is_in_profit(ledger, giver, market) else 0
     move_position(ledger, state.log, giver, np.int64(event.other), parcel)
     fill_entry(state, event, entry, parcel.lots, notional)
+    event.price = parcel.half_price
+    entry.slippage = lost_by(ledger, parcel)
     return entry

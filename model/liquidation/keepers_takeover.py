@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from crossmargin.model.contracts import conceded_half, contract_value
 from crossmargin.model.draws import BID, uniforms
 from crossmargin.model.inbox import MOMENTS, arrival
 from crossmargin.model.integers import to_units
@@ -98,19 +99,18 @@ def line_up(state, part):
 @kernel
 def discounted_half(ledger, row, market, spread):
     """Price of a take-over, half ticks: the mark less the spread, or what equity is left of it."""
-    lots, mark = ledger.lots[row, market], ledger.markets[market].mark
-    notional = notional_of(ledger, market, lots, mark)
+    m, lots = ledger.markets[market], ledger.lots[row, market]
+    notional = notional_of(ledger, market, lots, m.mark)
     given = min(spread, max(0, ledger.accounts[row].equity) / notional)
-    if lots > 0:
-        return to_units(math.ceil(mark * (1.0 - given)))
-    return to_units(mark * (1.0 + given))
+    half_price = conceded_half(m, lots, given)
+    return to_units(math.ceil(half_price) if lots > 0 else half_price)
 
 
 @kernel
 def can_hold(state, keeper, parcel):
     """Tell whether a keeper has initial margin left after taking a parcel."""
     ledger, market = state.ledger, parcel.market
-    value = parcel.lots * parcel.half_price * ledger.markets[market].half_unit
+    value = contract_value(ledger.markets[market], parcel.lots, parcel.half_price)
     ledger.lots[keeper, market] += parcel.lots
     ledger.cost[keeper, market] += value
     free = free_collateral(ledger, state.book, keeper)

@@ -5,8 +5,9 @@ rata to maintenance margin, and the price is the one at which the position's par
 
 .. math:: N_i - E \, M_i / \sum_j M_j
 
-over its lots; a long closed at it, a short bought back at it, leaves nothing and owes nothing.
-Rounded in the account's favour by less than half a tick. Fillable price, the worst that a
+over its lots; for inverse contracts the price at which they are worth so many coins less than at
+the mark as the part buys. A long closed at it, a short bought back at it, leaves nothing and owes
+nothing. Rounded in the account's favour by less than half a tick. Fillable price, the worst that a
 liquidation may trade at:
 
 .. math:: (N_i - a \, s \, M_i) / q_i, \quad a = \mathrm{clamp}(b (1 - E / \sum_j M_j), 0, 1)
@@ -22,10 +23,15 @@ import math
 
 import numpy as np
 
+from crossmargin.model.contracts import coins_for, conceded_half, contract_value
 from crossmargin.model.integers import muldiv_up, signed_muldiv, to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import notional_of
 from crossmargin.model.margin.numbers import maintenance_requirement
+from crossmargin.model.state import INVERSE
+
+#: No bankruptcy price of an inverse short is further above the mark than so many times.
+HIGHEST = 1000
 
 
 @kernel
@@ -48,11 +54,31 @@ def equity_part(ledger, row, market):
 
 
 @kernel
+def inverse_bankruptcy_half(ledger, market, lots, part):
+    r"""Price at which inverse contracts lose a part of equity against the mark, half ticks.
+
+    :math:`|N| K / p = |N| K / m \pm c` with the coins c that the part buys at their mark, plus for
+    a long; where no price is high enough, the highest that is allowed.
+    """
+    m = ledger.markets[market]
+    coins = coins_for(ledger, m.settles, abs(part))
+    coins = coins if part > 0 else -coins
+    left = abs(contract_value(m, lots, m.mark)) + (coins if lots > 0 else -coins)
+    if left <= 0:
+        return HIGHEST * m.mark
+    whole = abs(lots) * np.float64(m.coin_face)
+    price = min(whole / left, np.float64(HIGHEST) * m.mark)
+    return max(1, to_units(math.ceil(price) if lots > 0 else price))
+
+
+@kernel
 def bankruptcy_half(ledger, row, market):
     """Bankruptcy price of a position, half ticks, never below 0; the account is measured."""
     m, lots = ledger.markets[market], ledger.lots[row, market]
-    unit = abs(lots) * m.half_unit
     part = equity_part(ledger, row, market)
+    if m.kind == INVERSE:
+        return inverse_bankruptcy_half(ledger, market, lots, part)
+    unit = abs(lots) * m.half_unit
     value = abs(lots) * m.mark * m.half_unit
     if lots > 0:
         return max(0, -((part - value) // unit))
@@ -68,6 +94,8 @@ def fillable_half(ledger, row, market, spread, adjustment):
     share = max(0.0, min(adjustment * (1.0 - ratio), 1.0))
     sign = 1.0 if lots > 0 else -1.0
     concession = share * spread * requirement_of(ledger, row, market)
+    if m.kind == INVERSE:
+        return conceded_half(m, lots, concession / (abs(lots) * m.face))
     return m.mark - sign * concession / (abs(lots) * m.half_unit)
 
 

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from crossmargin.model.contracts import lot_notional
 from crossmargin.model.draws import ARRIVE, uniforms
 from crossmargin.model.inbox import arrival, next_message
 from crossmargin.model.integers import to_units
@@ -38,7 +39,7 @@ P = slots(Parameters)
 def slice_of(state, part, market):
     """Lots that the vault closes in a market now, not signed."""
     ledger = state.ledger
-    value = state.book.ladders[market].mid * ledger.markets[market].half_unit
+    value = lot_notional(ledger.markets[market], state.book.ladders[market].mid)
     if value <= 0:
         return 0
     seconds = state.clock[0].block_seconds

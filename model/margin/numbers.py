@@ -11,6 +11,10 @@ each with the initial and the maintenance weights and tiers. The initial require
 worst case of resting orders: the larger of what is held if all bids or all asks fill. Entry is
 judged on the initial pair, liquidation on the maintenance pair, bankruptcy on raw equity.
 
+Profit of inverse contracts is coins: it adds to the account's balance of the coin, and what the sum
+is worth counts with the weight of the coin, so that collateral falls with the long that it
+supports. A debt of coins counts whole.
+
 References
 ----------
 Tiers with a continuous requirement: Hyperliquid docs, "Margin tiers" (maintenance = rate x
@@ -19,10 +23,11 @@ notional - deduction). Initial rate raised by open interest: dYdX v4, x/perpetua
 
 import numpy as np
 
+from crossmargin.model.contracts import worth
 from crossmargin.model.integers import to_units, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, notional_of, unrealised
-from crossmargin.model.state import SPOT
+from crossmargin.model.state import INVERSE, SPOT
 
 
 @kernel
@@ -68,13 +73,46 @@ def _spot_numbers(ledger, book, row, asset):
 
 
 @kernel
+def coins_of(ledger, row, asset):
+    """Units of a coin that an account has: balance and profit of contracts settled in it."""
+    units = ledger.balances[row, asset]
+    for m in range(ledger.markets.shape[0]):
+        if ledger.markets[m].settles == asset and ledger.lots[row, m] != 0:
+            units += unrealised(ledger, row, m)
+    return units
+
+
+@kernel
+def _settling_numbers(ledger, book, row, asset):
+    """What `_spot_numbers` gives, of a coin in which contracts settle."""
+    a = ledger.assets[asset]
+    m = ledger.markets[a.market]
+    value = worth(ledger, asset, coins_of(ledger, row, asset))
+    bids = notional_of(ledger, a.market, book.open_lots[row, a.market, 0], m.mark)
+    return (
+        value,
+        to_units(value * a.initial_weight) if value > 0 else value,
+        to_units(value * a.maintenance_weight) if value > 0 else value,
+        to_units_up(bids * (1.0 - a.initial_weight)),
+    )
+
+
+@kernel
+def _collateral_numbers(ledger, book, row, asset):
+    """Value of a coin, its two weighted values and what its resting bids take."""
+    if ledger.assets[asset].settles != 0:
+        return _settling_numbers(ledger, book, row, asset)
+    return _spot_numbers(ledger, book, row, asset)
+
+
+@kernel
 def margin_numbers(ledger, book, row):
     """Raw, initial and maintenance equity, initial and maintenance requirement of an account."""
     equity = ledger.balances[row, QUOTE]
     initial, maintenance = equity, equity
     asked, kept = 0, 0
     for asset in range(1, ledger.assets.shape[0]):
-        value, first, second, bids = _spot_numbers(ledger, book, row, asset)
+        value, first, second, bids = _collateral_numbers(ledger, book, row, asset)
         equity += value
         initial += first
         maintenance += second
@@ -84,7 +122,7 @@ def margin_numbers(ledger, book, row):
         worst = max(abs(lots + book.open_lots[row, m, 0]), abs(lots - book.open_lots[row, m, 1]))
         if worst == 0 or ledger.markets[m].kind == SPOT:
             continue
-        gain = unrealised(ledger, row, m)
+        gain = unrealised(ledger, row, m) if ledger.markets[m].kind != INVERSE else 0
         mark = ledger.markets[m].mark
         equity += gain
         initial += gain

@@ -16,7 +16,7 @@ from typing import Literal
 from crossmargin.model.kernel import kernel
 from crossmargin.model.markets import index_of, nearest
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import SPOT
+from crossmargin.model.state import INVERSE, SPOT
 
 
 class Marks(Numbers):
@@ -45,6 +45,16 @@ def set_mark(state, part, market, value):
         lowest = min(index, nearest(math.ceil(index * (1.0 - band))))
         mark = max(lowest, min(mark, nearest(math.floor(index * (1.0 + band)))))
     row.mark = max(1, mark)
+    renew_lot(state, market)
+
+
+@kernel
+def renew_lot(state, market):
+    """Base of one inverse contract, which is for a fixed amount of quote, at the mark."""
+    row = state.ledger.markets[market]
+    if row.kind == INVERSE:
+        face = row.face / 10.0 ** state.ledger.assets[0].decimals
+        row.lot = face / (0.5 * row.mark * row.tick)
 
 
 @kernel

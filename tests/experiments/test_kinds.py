@@ -1,0 +1,111 @@
+"""Inverse markets and pools in scenarios: their story, their frames, and what is refused."""
+
+import copy
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crossmargin.experiments.load import load_scenario, scenario_table
+from crossmargin.experiments.market import Market
+from crossmargin.experiments.run import Run, simulate
+from crossmargin.model.errors import ParameterError
+
+SEEDS = (1, 2)
+STABLE = ("population.longs.collateral.BTC", 0.0)
+
+
+@functools.cache
+def run(name: str, seed: int, *changes: tuple[str, Any]) -> Run:
+    return simulate(name, seed=seed, overrides=dict(changes))
+
+
+def first_forced(of: Run) -> dict[int, float]:
+    """Mark at the first forced order of every account of the longs that had one."""
+    rows = of.liquidations[of.liquidations["kind"] == "forced_order"]
+    longs = of.accounts.loc[of.accounts["population"] == "longs", "account"]
+    rows = rows[rows["account"].isin(longs)]
+    return {int(k): float(v) for k, v in rows.groupby("account")["mark"].first().items()}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_coin_collateral_brings_longs_down_earlier(seed: int) -> None:
+    coins, stable = run("coin-margined", seed), run("coin-margined", seed, STABLE)
+    fell, later = first_forced(coins), first_forced(stable)
+    assert len(fell) > 1.2 * len(later)
+    both = fell.keys() & later.keys()
+    assert np.mean([fell[k] >= later[k] for k in both]) > 0.95
+    assert coins.summary["liquidated_notional"] > stable.summary["liquidated_notional"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_profit_of_longs_and_shorts_is_the_same_coins(seed: int) -> None:
+    found = run("coin-margined", seed)
+    assert set(found.summary["residuals"].values()) == {0}
+    rows = found.accounts
+    assert rows["position:XBTUSD"].sum() == pytest.approx(0.0, abs=1e-6)
+    assert set(found.liquidations["market"].dropna()) <= {"XBTUSD", "BTC-USD"}
+    series = found.series[found.series["market"] == "XBTUSD"]
+    contracts = series["open_interest"] * series["mark"]
+    assert (np.diff(contracts) < 1e6).all()  # base times mark is what the contracts are for
+
+
+def test_books_balance_after_every_block() -> None:
+    market = Market("coin-margined", seed=3)
+    market.world.run(200, audit=True)
+    assert len(market.world.rows("liquidations")) > 0
+
+
+def changed(name: str, market: int, **keys: Any) -> dict[str, Any]:
+    table = copy.deepcopy(scenario_table(name)[1])
+    row = table["market"][market]
+    for key, value in keys.items():
+        row.pop(key, None)
+        if value is not None:
+            row[key] = value
+    return table
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"settles_in": None}, "'settles_in'"),
+        ({"face": None}, "'face'"),
+        ({"face": -1.0}, "face"),
+        ({"lot": 0.5}, "whole number of contracts"),
+        ({"settles_in": "USD"}, "settles_in"),
+        ({"settles_in": "BTX"}, "BTX"),
+        ({"base": "BTC"}, "'base'"),
+        ({"kind": "perpetual"}, "inverse market has 'face'"),
+        ({"tiers": []}, "tiers"),
+        ({"kind": "inverted"}, "kind"),
+    ],
+)
+def test_an_inverse_market_that_lacks_something_is_refused(
+    keys: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ParameterError, match=words):
+        load_scenario(changed("coin-margined", 0, **keys))
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"), [({"face": 1e-4, "lot": 1.0}, "face"), ({"face": 1e6, "lot": 1e8}, "face")]
+)
+def test_a_face_that_is_no_whole_amount_is_refused(keys: dict[str, Any], words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        Market(load_scenario(changed("coin-margined", 0, **keys, tick=0.7)), seed=1)
+
+
+def test_the_coin_needs_a_spot_market_on_the_same_underlying() -> None:
+    table = changed("coin-margined", 1, underlying="ETH")
+    table["underlying"].append({"name": "ETH", "price": 200.0})
+    with pytest.raises(ParameterError, match="spot market on BTC"):
+        load_scenario(table)
+
+
+def test_a_burn_in_is_refused() -> None:
+    table = changed("coin-margined", 0)
+    table["initial"] = {"burn_in": {"blocks": 10}}
+    with pytest.raises(ParameterError, match="burn_in"):
+        load_scenario(table)
