@@ -33,6 +33,7 @@ from crossmargin.agents.acting import (
     market_at,
     mid_of,
     n_markets_of,
+    own_market,
     own_message,
     room_for,
     tick_of,
@@ -231,7 +232,7 @@ def chosen_market(state, part, row, place):
     n = state.ledger.markets.shape[0]
     market = np.int64(account.only_market)
     if market < 0:
-        market = market_at(p.markets, n, place)
+        market = own_market(state, row, market_at(p.markets, n, place))
     if account.state > MARGIN_CALL or market < 0:
         return -1
     m = state.ledger.markets[market]

@@ -30,7 +30,15 @@ import math
 
 import numpy as np
 
-from crossmargin.agents.acting import draws_of, market_at, mid_of, n_markets_of, tick_of, wait
+from crossmargin.agents.acting import (
+    draws_of,
+    market_at,
+    mid_of,
+    n_markets_of,
+    own_market,
+    tick_of,
+    wait,
+)
 from crossmargin.agents.quoting import Wanted, renew
 from crossmargin.model.inbox import arrival
 from crossmargin.model.integers import to_units
@@ -230,7 +238,8 @@ def market_of(state, part, row):
     acting = n_markets_of(p.markets, n)
     if only >= 0 or acting == 0:
         return only
-    return np.int64(market_at(p.markets, n, state.ledger.accounts[row].index % acting))
+    place = state.ledger.accounts[row].index % acting
+    return own_market(state, row, market_at(p.markets, n, place))
 
 
 @kernel

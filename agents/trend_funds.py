@@ -36,6 +36,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from crossmargin.agents.acting import means_of
 from crossmargin.agents.taking import (
     Intent,
     log_return,
@@ -176,7 +177,7 @@ def signal(state, part, row, market):
 @kernel
 def wanted_notional(state, part, row, market):
     """Signed notional that a fund wants, quote units as a float."""
-    traits, equity = state.crowd.traits[row], max(0, state.ledger.accounts[row].equity)
+    traits, equity = state.crowd.traits[row], max(0, means_of(state, row))
     yearly = volatility_of(state, part, market) * math.sqrt(YEAR)
     most = min(state.params[part, P.leverage], traits[T.target] / yearly)
     return equity * most * signal(state, part, row, market)
@@ -187,7 +188,7 @@ def slice_lots(state, part, row, market):
     """Signed lots of the next slice; 0 inside the band."""
     traits, value = state.crowd.traits[row], value_of(state, market)
     gap = wanted_notional(state, part, row, market) - state.ledger.lots[row, market] * value
-    if abs(gap) <= state.params[part, P.band] * max(0, state.ledger.accounts[row].equity):
+    if abs(gap) <= state.params[part, P.band] * max(0, means_of(state, row)):
         return 0
     share = -math.expm1(-traits[T.interval] / traits[T.execution])
     size = to_units(share * abs(gap) / value + 0.5)

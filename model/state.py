@@ -280,6 +280,10 @@ ACCOUNT = np.dtype(
         ("socialised", "i8"),  # losses of others that it paid, quote units
         ("block_notional", "i8"),  # notional of it that was closed in `block_step`, quote units
         ("block_step", "i8"),
+        ("markets", "i8"),  # bit mask of the markets in which it may trade; all bits: no limit
+        ("purse", "i4"),  # row with the balance that its owner keeps apart, -1
+        ("siblings", "i4"),  # of such a row: accounts of the owner that it may serve
+        ("allowance", "i8"),  # of such a row: quote units that may still go to those accounts
     ],
     align=True,
 )
@@ -353,7 +357,8 @@ class Ledger(NamedTuple):
     SEIZURE,
     KEEPER_TAKEOVER,
     STOP_TRIGGERED,
-) = range(16)
+    TOP_UP,
+) = range(17)
 EVENTS = (
     "forced_order",
     "cancel_all",
@@ -371,6 +376,7 @@ EVENTS = (
     "seizure",
     "keeper",
     "stop",
+    "top_up",
 )
 
 #: One row of the append-only log. A parent is the id of the event that caused this one, or -1.
