@@ -114,40 +114,34 @@ def _groups(words: list[str] | None) -> dict[str, list[str]]:
 
 
 def _print(found: "ModeComparison", folder: Path | None, report: bool) -> None:
-    """Print a table of modes with the differences to the first one."""
+    """Print the outcomes of all modes, with the differences to the first one."""
     from rich.table import Table
 
     from crossmargin.experiments.console import console
 
     out, frame = console(), found.summary()
-    title = f"{found.scenario.name}, {found.question.seeds} seeds, mean over seeds"
+    title = f"{found.scenario.name}, {found.question.seeds} seeds"
     table = Table(title=title, title_justify="left", box=None)
-    table.add_column("")
-    for mode in found.modes:
-        table.add_column(mode, justify="right")
+    for name in ("", "mode"):
+        table.add_column(name, no_wrap=True)
+    for name in ("mean", f"against {found.modes[0]}", "95% interval"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name in SHOWN:
-        rows = frame[frame["outcome"] == name].set_index("mode")
-        label = f"{name.replace('_', ' ')} ({rows['unit'].iloc[0]})"
-        table.add_row(label, *(_cell(rows.loc[mode]) for mode in found.modes))
-        if len(found.modes) > 1 and found.question.seeds > 1:
-            words = [_difference(rows.loc[mode]) for mode in found.modes[1:]]
-            table.add_row("", "", *words)
+        rows = frame[frame["outcome"] == name]
+        for i, row in enumerate(rows.to_dict("records")):
+            table.add_row(name.replace("_", " ") if i == 0 else "", row["mode"], *_cells(row))
     out.print(table)
-    out.print(f"below: difference to {found.modes[0]}, seed by seed, with its 95% interval")
     if folder is not None:
         out.print(f"written: {folder / 'modes.html' if report else folder}")
 
 
-def _cell(row: Any) -> str:
+def _cells(row: dict[Any, Any]) -> list[str]:
+    """Mean, difference and its interval in words; what is missing is a dash."""
     from crossmargin.experiments.console import money
 
-    return "-" if row["mean"] != row["mean"] else money(float(row["mean"]))
+    def word(key: str) -> str:
+        value = float(row.get(key, float("nan")))
+        return "-" if value != value else money(value)
 
-
-def _difference(row: Any) -> str:
-    from crossmargin.experiments.console import money
-
-    if row["difference"] != row["difference"]:
-        return "-"
-    ends = [float(row[f"difference_{end}"]) for end in ("low", "high")]
-    return f"{money(float(row['difference']))} ({money(ends[0])} to {money(ends[1])})"
+    low, high = word("difference_low"), word("difference_high")
+    return [word("mean"), word("difference"), "" if low == "-" else f"{low} to {high}"]
