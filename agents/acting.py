@@ -72,7 +72,7 @@ def means_of(state, row):
     account, apart = state.ledger.accounts[row], 0
     if account.purse >= 0:
         purse = np.int64(account.purse)
-        apart = state.ledger.balances[purse, QUOTE] // state.ledger.accounts[purse].siblings
+        apart = state.ledger.balances[purse, QUOTE] // max(1, account.siblings)
     return account.equity + apart
 
 

@@ -175,8 +175,12 @@ def expected_return(state, part, row, market, epsilon):
 
 @kernel
 def lots_wanted(state, part, row, market, side):
-    """Lots of an order: a share of weighted equity, as far as leverage leaves room."""
-    equity = state.ledger.accounts[row].initial_equity
+    """Lots of an order: a share of weighted equity, as far as leverage leaves room.
+
+    An owner of several accounts acts with one at a time, for as much as it would with all in one.
+    """
+    account = state.ledger.accounts[row]
+    equity = account.initial_equity * max(1, account.siblings)
     wanted = to_units(state.crowd.traits[row, T.size] * equity)
     room = room_for(state, row, market, side, state.params[part, P.leverage])
     unit = mid_of(state, market) * state.ledger.markets[market].half_unit

@@ -107,6 +107,10 @@ ANCHOR, SEEN, NEXT, SINCE = range(4)
 STALE = 0.5
 
 
+#: An agent acts in one of these markets, by its place in the population.
+ONE_MARKET = "any"
+
+
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
     """Handles an agent needs: its bids and its offer."""
     return int(numbers.levels) + 1

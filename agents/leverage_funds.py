@@ -105,6 +105,10 @@ P, T = slots(Parameters), slots(Traits)
 NEXT, VALUE, NAV, PERFORMANCE = range(4)
 
 
+#: An agent acts in one of these markets, by its place in the population.
+ONE_MARKET = "perpetual"
+
+
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
     """Handles a fund needs: none, its orders do not rest."""
     return 0

@@ -80,6 +80,10 @@ P, T = slots(Parameters), slots(Traits)
 SIDE, NEXT = range(2)
 
 
+#: An agent acts in one of these markets, by its place in the population.
+ONE_MARKET = "any"
+
+
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
     """Handles an agent needs: none, its orders do not rest."""
     return 0

@@ -117,6 +117,10 @@ def momentum_numbers() -> dict[str, dict[str, Any]]:
     }
 
 
+#: An agent acts in one of these markets, by its place in the population.
+ONE_MARKET = "perpetual"
+
+
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
     """Handles a fund needs: none, its orders do not rest."""
     return 0

@@ -282,7 +282,7 @@ ACCOUNT = np.dtype(
         ("block_step", "i8"),
         ("markets", "i8"),  # bit mask of the markets in which it may trade; all bits: no limit
         ("purse", "i4"),  # row with the balance that its owner keeps apart, -1
-        ("siblings", "i4"),  # of such a row: accounts of the owner that it may serve
+        ("siblings", "i4"),  # accounts with positions of the same owner, itself included; 0: alone
         ("allowance", "i8"),  # of such a row: quote units that may still go to those accounts
     ],
     align=True,

@@ -9,8 +9,9 @@ in quote and coins
   account that nobody trades from.
 
 Quote and coins go in the same proportion. Gains and losses since the entry stay with their
-position, and so do the debts that were made on them. An owner without positions gives every account
-the same and keeps nothing apart, since it could not trade otherwise.
+position, and so do the debts that were made on them. An owner without positions keeps nothing
+apart, since it could not trade otherwise: all goes to the account of the market in which it acts,
+or, where it acts in several, every account gets the same.
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin.experiments.account_tables import Accounts
-from crossmargin.experiments.layout import Block
+from crossmargin.experiments.layout import Block, home_of
 from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.integers import split
@@ -102,6 +103,7 @@ def _move_positions(state: State, block: Block, mode: str) -> None:
     """Give every margin group the positions of its markets, and say where it may trade."""
     accounts, kinds = state.ledger.accounts, state.ledger.markets["kind"]
     for g, (part, group) in enumerate(zip(block.by_group(), block.groups, strict=True)):
+        accounts["siblings"][part.rows] = len(block.groups)
         if len(block.groups) > 1 or (len(group) == 1 and mode != "cross"):
             accounts["markets"][part.rows] = sum(1 << m for m in group)
         for m in group:
@@ -117,7 +119,7 @@ def _divide_money(state: State, block: Block, table: Accounts) -> int:
         return 0
     parts = block.by_group()
     held = np.array([_has_positions(state, part.rows) for part in parts]).any(axis=0)
-    weights, behind = _weights(state, parts, held, table, block.first_apart >= 0)
+    weights, behind = _weights(state, block, held, table)
     targets = [part.first for part in parts]
     targets += [block.first_apart] if block.first_apart >= 0 else []
     for i in range(block.count):
@@ -127,13 +129,13 @@ def _divide_money(state: State, block: Block, table: Accounts) -> int:
 
 
 def _weights(
-    state: State, parts: list[Block], held: NDArray[np.bool_], table: Accounts, has_apart: bool
+    state: State, block: Block, held: NDArray[np.bool_], table: Accounts
 ) -> tuple[Integers, Integers]:
     """Shares of the rows of every owner in what it has, and in what it owes, (n, rows) int64."""
-    accounts = state.ledger.accounts
+    accounts, parts = state.ledger.accounts, block.by_group()
     asked = np.array([accounts["initial_requirement"][part.rows] for part in parts]).T
     gains = np.array([_gains(state, part.rows) for part in parts]).T
-    rows = np.zeros((len(held), len(parts) + has_apart), np.int64)
+    rows = np.zeros((len(held), len(parts) + (block.first_apart >= 0)), np.int64)
     if table.split == "idle":
         needed = np.maximum(0, np.ceil(table.posted * asked).astype(np.int64) - gains)
         rows[:, : len(parts)] = needed
@@ -141,11 +143,27 @@ def _weights(
     else:
         rows[:, : len(parts)] = asked
     rows[~held] = 0
-    rows[~held | (rows.sum(axis=1) == 0), : len(parts)] = 1
+    free = ~held | (rows.sum(axis=1) == 0)
+    rows[free, : len(parts)] = _places_of(state, block)[free]
     owed = np.zeros_like(rows)
     owed[:, : len(parts)] = np.maximum(0, gains)
     owed[:, 0] += owed.sum(axis=1) == 0
     return rows, owed
+
+
+def _places_of(state: State, block: Block) -> Integers:
+    """Shares of the accounts of owners without positions, (n, groups) int64."""
+    markets = block.markets
+    shares = np.ones((block.count, len(block.groups)), np.int64)
+    kind = home_of(block.behaviour, "ONE_MARKET")
+    if kind is None:
+        return shares
+    if kind == "perpetual":
+        markets = tuple(m for m in markets if state.ledger.markets["kind"][m] != SPOT)
+    place = np.arange(block.count) % len(markets)
+    for g, group in enumerate(block.groups):
+        shares[:, g] = np.isin(np.array(sorted(markets))[place], group)
+    return shares
 
 
 def _gains(state: State, rows: slice) -> Integers:
@@ -196,7 +214,6 @@ def _set_apart(state: State, block: Block, table: Accounts, held: NDArray[np.boo
         accounts[name][apart] = accounts[name][block.rows]
     accounts["owner"][apart] = accounts["owner"][block.rows]
     accounts["markets"][apart] = 0
-    accounts["siblings"][apart] = len(block.groups)
     limit = table.top_up.limit if table.top_up is not None else 0.0
     quote = state.ledger.balances[apart, QUOTE]
     accounts["allowance"][apart] = np.floor(np.maximum(0, quote) * limit).astype(np.int64)
