@@ -57,6 +57,27 @@ def market_at(mask, n_markets, place):
 
 
 @kernel
+def own_market(state, row, market):
+    """Market that an agent chose where its account may trade it, else -1.
+
+    The accounts of one owner draw the same choice, so that one of them acts on it and not all.
+    """
+    if market < 0 or (state.ledger.accounts[row].markets >> market) & 1 == 0:
+        return -1
+    return np.int64(market)
+
+
+@kernel
+def means_of(state, row):
+    """Equity of an account with its share of what its owner keeps apart, quote units."""
+    account, apart = state.ledger.accounts[row], 0
+    if account.purse >= 0:
+        purse = np.int64(account.purse)
+        apart = state.ledger.balances[purse, QUOTE] // max(1, account.siblings)
+    return account.equity + apart
+
+
+@kernel
 def mid_of(state, market):
     """Mid price, half ticks; the index while the book has never had both sides."""
     mid = state.book.ladders[market].mid

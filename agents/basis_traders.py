@@ -32,6 +32,7 @@ import math
 
 import numpy as np
 
+from crossmargin.agents.acting import means_of
 from crossmargin.agents.arbitrageurs import lot_value, reference_price
 from crossmargin.agents.taking import (
     Intent,
@@ -172,7 +173,7 @@ def carry(state, part, market, spot):
 def wanted_short(state, part, row, market, annual):
     """Lots that a trader wants to be short at a carry per year; money on its way counts."""
     params, traits = state.params[part], state.crowd.traits[row]
-    equity = max(0, state.ledger.accounts[row].equity + state.crowd.requests[row])
+    equity = max(0, means_of(state, row) + state.crowd.requests[row])
     most = to_units(traits[T.leverage] * equity / value_of(state, market))
     held = max(0, -state.ledger.lots[row, market])
     low, hurdle = params[P.exit] * traits[T.hurdle], traits[T.hurdle]
@@ -252,9 +253,9 @@ def react(state, part, row, market, naked):
 @kernel
 def top_up(state, part, row, market):
     """Ask for the equity that the leverage limit lacks, as far as the outside can spare it."""
-    memory, account = state.crowd.memory[row], state.ledger.accounts[row]
+    memory = state.crowd.memory[row]
     notional = abs(state.ledger.lots[row, market]) * value_of(state, market)
-    missing = notional / state.crowd.traits[row, T.leverage] - account.equity
+    missing = notional / state.crowd.traits[row, T.leverage] - means_of(state, row)
     held = state.crowd.outside_lots[row, market] * lot_value(state, market)
     spare = memory[CASH] + held - abs(held) / state.params[part, P.outside_leverage]
     amount = max(0, to_units(min(missing, spare)))

@@ -33,6 +33,7 @@ from crossmargin.agents.acting import (
     market_at,
     mid_of,
     n_markets_of,
+    own_market,
     own_message,
     room_for,
     tick_of,
@@ -175,8 +176,12 @@ def expected_return(state, part, row, market, epsilon):
 
 @kernel
 def lots_wanted(state, part, row, market, side):
-    """Lots of an order: a share of weighted equity, as far as leverage leaves room."""
-    equity = state.ledger.accounts[row].initial_equity
+    """Lots of an order: a share of weighted equity, as far as leverage leaves room.
+
+    An owner of several accounts acts with one at a time, for as much as it would with all in one.
+    """
+    account = state.ledger.accounts[row]
+    equity = account.initial_equity * max(1, account.siblings)
     wanted = to_units(state.crowd.traits[row, T.size] * equity)
     room = room_for(state, row, market, side, state.params[part, P.leverage])
     unit = lot_notional(state.ledger.markets[market], mid_of(state, market))
@@ -232,7 +237,7 @@ def chosen_market(state, part, row, place):
     n = state.ledger.markets.shape[0]
     market = np.int64(account.only_market)
     if market < 0:
-        market = market_at(p.markets, n, place)
+        market = own_market(state, row, market_at(p.markets, n, place))
     if account.state > MARGIN_CALL or market < 0:
         return -1
     m = state.ledger.markets[market]

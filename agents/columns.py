@@ -61,9 +61,15 @@ def _states(world: World, rows: Rows) -> Column:
     return np.asarray(np.array(STATES)[world.state.ledger.accounts["state"][rows]])
 
 
-def _modes(world: World, rows: Rows) -> Column:
-    only = world.state.ledger.accounts["only_market"][rows]
-    return np.where(only >= 0, "isolated", "cross")
+def modes_of(world: World, rows: Rows) -> Column:
+    """Margin of accounts: cross, isolated, sub-portfolio, or apart for what backs no position."""
+    accounts, markets = world.state.ledger.accounts[rows], world.state.ledger.markets
+    held = [m for m in range(len(markets)) if markets["kind"][m] != SPOT]
+    mask = accounts["markets"]
+    several = sum((mask >> m) & 1 for m in held) > 1
+    found = np.where(several, "sub-portfolio", "isolated")
+    found = np.where(mask == 0, "apart", found)
+    return np.where((mask == -1) & (accounts["only_market"] < 0), "cross", found)
 
 
 def _populations(world: World, rows: Rows) -> Column:
@@ -78,7 +84,7 @@ COLUMNS: dict[str, Callable[[World, Rows], Column]] = {
     "owner": _field("owner"),
     "population": _populations,
     "index": _field("index"),
-    "mode": _modes,
+    "mode": modes_of,
     "state": _states,
     "equity": _money_of("equity"),
     "initial_requirement": _money_of("initial_requirement"),

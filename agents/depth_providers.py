@@ -105,6 +105,10 @@ class Side(NamedTuple):
     moment: int  # of arrival
 
 
+#: An agent acts in one of these markets, by its place in the population.
+ONE_MARKET = "any"
+
+
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
     """Handles an agent needs: a bid and an ask."""
     return 2

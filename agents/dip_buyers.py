@@ -30,7 +30,15 @@ import math
 
 import numpy as np
 
-from crossmargin.agents.acting import draws_of, market_at, mid_of, n_markets_of, tick_of, wait
+from crossmargin.agents.acting import (
+    draws_of,
+    market_at,
+    mid_of,
+    n_markets_of,
+    own_market,
+    tick_of,
+    wait,
+)
 from crossmargin.agents.quoting import Wanted, renew
 from crossmargin.model.contracts import lot_notional
 from crossmargin.model.inbox import arrival
@@ -98,6 +106,10 @@ P, T = slots(Parameters), slots(Traits)
 ANCHOR, SEEN, NEXT, SINCE = range(4)
 #: An order with less than this share of its lots left is renewed.
 STALE = 0.5
+
+
+#: An agent acts in one of these markets, by its place in the population.
+ONE_MARKET = "any"
 
 
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
@@ -231,7 +243,8 @@ def market_of(state, part, row):
     acting = n_markets_of(p.markets, n)
     if only >= 0 or acting == 0:
         return only
-    return np.int64(market_at(p.markets, n, state.ledger.accounts[row].index % acting))
+    place = state.ledger.accounts[row].index % acting
+    return own_market(state, row, market_at(p.markets, n, place))
 
 
 @kernel

@@ -21,6 +21,7 @@ Jin, Jorion (2006), "Firm value and hedging: evidence from U.S. oil and gas prod
 
 import numpy as np
 
+from crossmargin.agents.acting import means_of
 from crossmargin.agents.taking import (
     Intent,
     coins,
@@ -93,6 +94,10 @@ P, T = slots(Parameters), slots(Traits)
 NEXT, RESERVE, BEGUN = range(3)
 
 
+#: An agent acts in one of these markets, by its place in the population.
+ONE_MARKET = "perpetual"
+
+
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
     """Handles a hedger needs: none, its orders do not rest."""
     return 0
@@ -112,7 +117,7 @@ def begin(state, part, row, market):
     memory, traits = state.crowd.memory[row], state.crowd.traits[row]
     if memory[BEGUN] != 0.0:
         return True
-    equity, short = state.ledger.accounts[row].equity, -state.ledger.lots[row, market]
+    equity, short = means_of(state, row), -state.ledger.lots[row, market]
     if equity <= 0:
         return False
     owned = to_units(traits[T.coins] * equity / value_of(state, market))
@@ -134,8 +139,8 @@ def hedged_share(share, gain, fall, threshold):
 @kernel
 def bring_in(state, part, row, notional):
     """Ask for the equity that the leverage limit lacks, as far as the reserve goes; what it is."""
-    memory, account = state.crowd.memory[row], state.ledger.accounts[row]
-    missing = to_units(notional / state.params[part, P.leverage]) - account.equity
+    memory = state.crowd.memory[row]
+    missing = to_units(notional / state.params[part, P.leverage]) - means_of(state, row)
     amount = max(0, min(missing, to_units(memory[RESERVE])))
     memory[RESERVE] -= amount
     state.crowd.requests[row] += amount
@@ -152,7 +157,7 @@ def wanted_short(state, part, row, market):
     owned = coins(state, row, market, spot_of(state, part, market))
     wanted = share * max(0, owned)
     value = value_of(state, market)
-    equity = state.ledger.accounts[row].equity + bring_in(state, part, row, wanted * value)
+    equity = means_of(state, row) + bring_in(state, part, row, wanted * value)
     return to_units(min(wanted, params[P.leverage] * max(0, equity) / value))
 
 

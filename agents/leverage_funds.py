@@ -29,6 +29,7 @@ import math
 
 import numpy as np
 
+from crossmargin.agents.acting import means_of
 from crossmargin.agents.arbitrageurs import reference_price
 from crossmargin.agents.taking import Intent, perpetual_of, price_of, send, value_of, wakes
 from crossmargin.model.integers import to_units
@@ -104,6 +105,10 @@ P, T = slots(Parameters), slots(Traits)
 NEXT, VALUE, NAV, PERFORMANCE = range(4)
 
 
+#: An agent acts in one of these markets, by its place in the population.
+ONE_MARKET = "perpetual"
+
+
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
     """Handles a fund needs: none, its orders do not rest."""
     return 0
@@ -167,7 +172,7 @@ def mispricing(state, row, market):
 @kernel
 def demand(state, part, row, market):
     """Lots that a fund wants to hold now; what investors have asked for is no longer wealth."""
-    wealth = state.ledger.accounts[row].equity + min(0, state.crowd.requests[row])
+    wealth = means_of(state, row) + min(0, state.crowd.requests[row])
     aggression = state.crowd.traits[row, T.aggression]
     leverage = leverage_wanted(
         mispricing(state, row, market), aggression, state.params[part, P.limit]
@@ -180,7 +185,7 @@ def look(state, part, row, market):
     """Trade to what is demanded; returns the number of messages."""
     params = state.params[part]
     gap = demand(state, part, row, market) - state.ledger.lots[row, market]
-    wealth = max(0, state.ledger.accounts[row].equity)
+    wealth = max(0, means_of(state, row))
     if abs(gap) * value_of(state, market) <= params[P.band] * wealth:
         return 0
     return send(

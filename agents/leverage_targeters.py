@@ -26,8 +26,10 @@ from crossmargin.agents.acting import (
     draws_of,
     largest_position,
     market_at,
+    means_of,
     mid_of,
     n_markets_of,
+    own_market,
     take_at_once,
 )
 from crossmargin.model.contracts import lot_notional
@@ -79,6 +81,10 @@ P, T = slots(Parameters), slots(Traits)
 SIDE, NEXT = range(2)
 
 
+#: An agent acts in one of these markets, by its place in the population.
+ONE_MARKET = "any"
+
+
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
     """Handles an agent needs: none, its orders do not rest."""
     return 0
@@ -112,7 +118,7 @@ def market_of(state, part, row):
         return held if held >= 0 else only
     acting = n_markets_of(p.markets, n)
     index = np.int64(state.ledger.accounts[row].index)
-    return market_at(p.markets, n, index % acting) if acting > 0 else -1
+    return own_market(state, row, market_at(p.markets, n, index % acting)) if acting > 0 else -1
 
 
 @kernel
@@ -131,7 +137,8 @@ def lots_missing(state, part, row, market):
     """Lots to trade, signed; 0 inside the band."""
     traits, m = state.crowd.traits[row], state.ledger.markets[market]
     side = side_of(state, row, market)
-    equity = max(0, state.ledger.accounts[row].initial_equity)
+    account = state.ledger.accounts[row]
+    equity = max(0, account.initial_equity + means_of(state, row) - account.equity)
     unit = lot_notional(m, mid_of(state, market))
     held = side * state.ledger.lots[row, market] * unit
     target = abs(traits[T.target]) * equity

@@ -26,7 +26,13 @@ from typing import Literal
 
 import numpy as np
 
-from crossmargin.agents.acting import draws_of, largest_position, own_message, tick_of
+from crossmargin.agents.acting import (
+    draws_of,
+    largest_position,
+    means_of,
+    own_message,
+    tick_of,
+)
 from crossmargin.model.inbox import arrival
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import notional_of
@@ -152,7 +158,7 @@ def distance_of(state, part, row, market, which):
         notional = notional_of(
             ledger, market, ledger.lots[row, market], ledger.markets[market].mark
         )
-        drawn *= max(0, ledger.accounts[row].equity) / notional
+        drawn *= max(0, means_of(state, row)) / notional
     return max(NEAREST, min(FURTHEST, drawn))
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossmargin.agents.acting import market_at, mid_of, take_at_once, wait
+from crossmargin.agents.acting import market_at, mid_of, own_market, take_at_once, wait
 from crossmargin.model.contracts import lot_notional
 from crossmargin.model.draws import ARRIVE, DECIDE, uniforms
 from crossmargin.model.inbox import arrival
@@ -40,7 +40,9 @@ def perpetual_of(state, part, row):
             mask |= 1 << m
             n += 1
     index = np.int64(state.ledger.accounts[row].index)
-    return market_at(mask, state.ledger.markets.shape[0], index % n) if n > 0 else -1
+    if n == 0:
+        return -1
+    return own_market(state, row, market_at(mask, state.ledger.markets.shape[0], index % n))
 
 
 @kernel

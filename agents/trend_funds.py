@@ -38,6 +38,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from crossmargin.agents.acting import means_of
 from crossmargin.agents.quoting import whole_units
 from crossmargin.agents.taking import (
     Intent,
@@ -127,6 +128,10 @@ def momentum_numbers() -> dict[str, dict[str, Any]]:
     }
 
 
+#: An agent acts in one of these markets, by its place in the population.
+ONE_MARKET = "perpetual"
+
+
 def slots_needed(numbers: Parameters, n_markets: int) -> int:
     """Handles a fund needs: none, its orders do not rest."""
     return 0
@@ -187,7 +192,7 @@ def signal(state, part, row, market):
 @kernel
 def wanted_notional(state, part, row, market):
     """Signed notional that a fund wants, quote units as a float."""
-    traits, equity = state.crowd.traits[row], max(0, state.ledger.accounts[row].equity)
+    traits, equity = state.crowd.traits[row], max(0, means_of(state, row))
     yearly = volatility_of(state, part, market) * math.sqrt(YEAR)
     most = equity * min(state.params[part, P.leverage], traits[T.target] / yearly)
     depth = state.outside.references[state.ledger.markets[market].underlying].depth
@@ -201,7 +206,7 @@ def slice_lots(state, part, row, market):
     """Signed lots of the next slice; 0 inside the band."""
     traits, value = state.crowd.traits[row], value_of(state, market)
     gap = wanted_notional(state, part, row, market) - state.ledger.lots[row, market] * value
-    if abs(gap) <= state.params[part, P.band] * max(0, state.ledger.accounts[row].equity):
+    if abs(gap) <= state.params[part, P.band] * max(0, means_of(state, row)):
         return 0
     share = -math.expm1(-traits[T.interval] / traits[T.execution])
     size = to_units(share * abs(gap) / value + 0.5)

@@ -17,10 +17,11 @@ from crossmargin.experiments.filling import (
     fill_reports,
     fill_venue,
 )
+from crossmargin.experiments.initial.dividing import divide
 from crossmargin.experiments.initial.first_stops import place_first_stops
 from crossmargin.experiments.initial.positions import hold
 from crossmargin.experiments.kinds import system_rows
-from crossmargin.experiments.layout import Block, is_reporting, lay_out
+from crossmargin.experiments.layout import Block, is_reporting, last_row, lay_out
 from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
 from crossmargin.experiments.paths import Window, load_path
 from crossmargin.experiments.recordings import DATA
@@ -75,18 +76,17 @@ def _recorded(recording: Recording, scenario: Scenario, seed: int) -> NDArray[np
 
 
 def _sizes(scenario: Scenario, blocks: list[Block], n_parts: int, prices: list[float]) -> Sizes:
-    slots = sum(block.slots * block.count for block in blocks)
-    messages = sum(block.messages * block.count for block in blocks)
-    stops = sum((block.stops + block.first_stops) * block.count for block in blocks)
+    slots = sum(block.slots * block.size for block in blocks)
+    messages = sum(block.messages * block.size for block in blocks)
+    stops = sum((block.stops + block.first_stops) * block.size for block in blocks)
     orders = max(4096, slots + slots // 2 + 1024)
     if orders > SLOTS:
         raise ParameterError(
             f"population: {slots} resting orders are more than the {SLOTS // 2} that fit; lower "
             "counts, markets or the levels of makers"
         )
-    last = blocks[-1]
     return Sizes(
-        accounts=last.first + last.count,
+        accounts=last_row(blocks),
         assets=len(scenario.asset),
         markets=len(scenario.market),
         underlyings=len(scenario.underlying),
@@ -179,10 +179,13 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
     if scenario.snapshot is not None:
         bring_in(state, scenario, blocks)
         check_sums(state, scenario)
-    placed = place_first_stops(state, blocks, seed)
+    divided = divide(state, scenario, blocks)
+    placed = place_first_stops(state, [b for block in blocks for b in block.by_group()], seed)
     world = _world(state, scenario, entries, blocks)
     if placed is not None:
         notes["stops"] = placed
+    if divided is not None:
+        notes["accounts"] = divided
     if notes:
         world.notes["initial"] = notes
     return world

@@ -16,6 +16,7 @@ import typer
 from crossmargin.experiments.calibration.cli import calibrate
 from crossmargin.experiments.endogenous.cli import split
 from crossmargin.experiments.margin import cli as margins
+from crossmargin.experiments.modes.cli import compare_margin
 from crossmargin.experiments.snapshots.cli import export, import_
 from crossmargin.experiments.studies.cli import study
 from crossmargin.experiments.sweeps import cli as sweeps
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(sweeps.app, name="sweep")
 app.add_typer(margins.presets, name="presets")
 app.command()(margins.margin)
+app.command()(compare_margin)
 app.command()(calibrate)
 app.command()(split)
 app.command()(study)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin.experiments.kinds import KINDS, fill_inverse
-from crossmargin.experiments.layout import Block, is_reporting
+from crossmargin.experiments.layout import Block, is_reporting, last_row
 from crossmargin.experiments.limits import HEADROOM, LARGEST_LOT
 from crossmargin.experiments.schema import MarketTable, Scenario
 from crossmargin.experiments.wiring import Entry, numbers_row
@@ -152,6 +152,11 @@ def fill_accounts(state: State, blocks: list[Block], seed: int) -> None:
         for t, name in enumerate(type(block.behaviour.traits).model_fields):
             value = getattr(block.behaviour.traits, name)
             state.crowd.traits[block.rows, t] = draw(value, seed, rows["key"], t)
+        for other in block.by_group()[1:]:
+            for name in ("population", "index", "key"):
+                accounts[name][other.rows] = rows[name]
+            accounts["owner"][other.rows] = np.arange(block.first, block.first + block.count)
+            state.crowd.traits[other.rows] = state.crowd.traits[block.rows]
 
 
 def fill_reports(
@@ -174,7 +179,7 @@ def fill_reports(
 def fill_program(state: State, entries: list[Entry], blocks: list[Block]) -> None:
     """Rows of `parts` and `params`, places of populations included."""
     by_name = {block.population.name: block for block in blocks}
-    first, last = blocks[0].first, blocks[-1].first + blocks[-1].count
+    first, last = blocks[0].first, last_row(blocks)
     queue = next((k for k, e in enumerate(entries) if e.key == "venue.queue"), -1)
     for k, entry in enumerate(entries):
         row, numbers = state.parts[k], numbers_row(entry)
@@ -189,7 +194,7 @@ def fill_program(state: State, entries: list[Entry], blocks: list[Block]) -> Non
         if entry.population is not None:
             block = by_name[entry.population]
             row["population"] = list(by_name).index(entry.population)
-            row["first"], row["count"] = block.first, block.count
+            row["first"], row["count"] = block.first, block.size
             row["first_slot"], row["slots"] = block.first_slot, block.slots
             row["first_report"], row["markets"] = block.first_report, block.mask
             if is_reporting(block):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from crossmargin.agents.columns import modes_of
 from crossmargin.model.contagion.levels import system_names
 from crossmargin.model.contagion.price_ledger import half_tick_units
 from crossmargin.model.state import (
@@ -198,7 +199,7 @@ def accounts(world: World, start: Array) -> pd.DataFrame:
         "owner": rows["owner"],
         "population": pd.Categorical(_populations(world)),
         "index": rows["index"],
-        "mode": pd.Categorical(np.where(rows["only_market"] < 0, "cross", "isolated")),
+        "mode": pd.Categorical(modes_of(world, np.arange(len(rows)))),
         "state": pd.Categorical.from_codes(rows["state"], list(STATES)),
         "equity_start": start * units.quote,
         "equity": rows["equity"] * units.quote,

@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from crossmargin.experiments.account_tables import Accounts
 from crossmargin.experiments.initial_tables import Initial
 from crossmargin.experiments.kinds import check_beginning, check_coin, check_keys
 from crossmargin.experiments.loadings import check as check_loadings
@@ -180,6 +181,7 @@ class Venue(Table):
     circuit_breaker: PartTable | None = None
     queue: PartTable = Field(default_factory=lambda: {"kind": "queue"})
     waterfall: tuple[PartTable, ...] = ()
+    accounts: Accounts = Field(default_factory=Accounts)
     take_over: bool = Field(
         default=False, description="Forced orders become impact-free take-overs at the mark."
     )
@@ -249,6 +251,10 @@ class Scenario(Table):
             _check_collateral(population.name, population, assets)
             for whale in population.whale:
                 _check_collateral(population.name, whale, assets)
+        perpetuals = [market.name for market in self.market if market.kind != "spot"]
+        for group, members in self.venue.accounts.groups.items():
+            for name in members:
+                _known(f"venue: accounts.groups.{group}", name, perpetuals)
         bases = [market.base for market in self.market if market.base]
         for name in assets[1:]:
             if bases.count(name) != 1:

@@ -207,7 +207,16 @@ def _margin(scenario: Scenario) -> Iterator[Entry]:
             unit = 10.0 ** -scenario.asset[0].decimals
             table = {"kind": "open_interest", "unit": unit, **scale.model_dump()}
             yield _tabled(f"market.{market.name}.open_interest_scale", table, market=m)
+    yield from _top_up(scenario)
     yield _plain("states")
+
+
+def _top_up(scenario: Scenario, **places: Any) -> Iterator[Entry]:
+    """The part that moves what owners keep apart, where somebody could be liquidated otherwise."""
+    table = scenario.venue.accounts.top_up
+    if table is not None and scenario.venue.waterfall:
+        numbers = {"kind": "top_up", "below": table.below, "to": table.to}
+        yield _tabled("venue.accounts.top_up", numbers, **places)
 
 
 def _liquidation(scenario: Scenario) -> Iterator[Entry]:
@@ -217,6 +226,7 @@ def _liquidation(scenario: Scenario) -> Iterator[Entry]:
         yield from _with_keepers(scenario, _tabled(f"venue.waterfall.{i}", table))
     yield _tabled("venue.mark", scenario.venue.mark, after_forced=True)
     yield from _stops(scenario, after_forced=True)
+    yield from _top_up(scenario, after_forced=True)
     yield _plain("states", after_forced=True)
     for entry in _crowds(scenario, "decisions"):
         if _is_a(entry.part, "makers"):

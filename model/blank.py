@@ -93,6 +93,8 @@ def blank_ledger(sizes: Sizes) -> Ledger:
     records["pools"]["failed_step"] = -1
     records["accounts"]["population"] = -1
     records["accounts"]["only_market"] = -1
+    records["accounts"]["markets"] = -1
+    records["accounts"]["purse"] = -1
     records["accounts"]["breach_step"] = -1
     records["assets"]["market"] = -1
     records["markets"]["base"] = -1

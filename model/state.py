@@ -310,6 +310,10 @@ ACCOUNT = np.dtype(
         ("socialised", "i8"),  # losses of others that it paid, quote units
         ("block_notional", "i8"),  # notional of it that was closed in `block_step`, quote units
         ("block_step", "i8"),
+        ("markets", "i8"),  # bit mask of the markets in which it may trade; all bits: no limit
+        ("purse", "i4"),  # row with the balance that its owner keeps apart, -1
+        ("siblings", "i4"),  # accounts with positions of the same owner, itself included; 0: alone
+        ("allowance", "i8"),  # of such a row: quote units that may still go to those accounts
     ],
     align=True,
 )
@@ -386,7 +390,8 @@ class Ledger(NamedTuple):
     KEEPER_TAKEOVER,
     STOP_TRIGGERED,
     HAIRCUT,
-) = range(17)
+    TOP_UP,
+) = range(18)
 EVENTS = (
     "forced_order",
     "cancel_all",
@@ -405,6 +410,7 @@ EVENTS = (
     "keeper",
     "stop",
     "haircut",
+    "top_up",
 )
 
 #: One row of the append-only log. A parent is the id of the event that caused this one, or -1.

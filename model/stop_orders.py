@@ -64,6 +64,8 @@ def stop_refusal(state, message):
     account = state.ledger.accounts[message.account]
     if account.only_market >= 0 and account.only_market != message.market:
         return WRONG_MARKET
+    if (account.markets >> message.market) & 1 == 0:
+        return WRONG_MARKET
     is_reducing = message.flags & REDUCE_ONLY != 0
     if account.state == CLOSED or (account.state > MARGIN_CALL and not is_reducing):
         return ACCOUNT_STATE

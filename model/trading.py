@@ -167,6 +167,8 @@ def refusal(book, ledger, message, step):
         return ACCEPTED
     if account.only_market >= 0 and account.only_market != message.market:
         return WRONG_MARKET
+    if (account.markets >> message.market) & 1 == 0:
+        return WRONG_MARKET
     if account.state > MARGIN_CALL and message.flags & REDUCE_ONLY == 0:
         return ACCOUNT_STATE
     return ACCEPTED

@@ -1,0 +1,1 @@
+"""Isolated against cross: one scenario under several divisions of what owners hold."""
