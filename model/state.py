@@ -280,6 +280,7 @@ ACCOUNT = np.dtype(
         ("socialised", "i8"),  # losses of others that it paid, quote units
         ("block_notional", "i8"),  # notional of it that was closed in `block_step`, quote units
         ("block_step", "i8"),
+        ("off_book", "i8"),  # 1: its forced closings are take-overs at the mark, without a book
     ],
     align=True,
 )

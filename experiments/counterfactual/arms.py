@@ -1,0 +1,288 @@
+"""One future, run several times: as it is, and with each intervention, with the same draws."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossmargin.experiments.counterfactual.interventions import Intervention
+from crossmargin.experiments.counterfactual.names import people_of
+from crossmargin.experiments.counterfactual.tape import Player, record
+from crossmargin.experiments.futures import future
+from crossmargin.experiments.rare.particles import over
+from crossmargin.model.contagion.trigger import cascade
+from crossmargin.model.margin.numbers import measure_all
+from crossmargin.model.state import INSURANCE, Array
+from crossmargin.model.world import World
+
+Floats = NDArray[np.float64]
+#: What others do when something is undone: react, or send what they sent.
+Closure = Literal["behavioural", "mechanical"]
+#: What one arm does: some interventions, or none.
+Arm = tuple[Intervention, ...]
+#: Points of a price path that are kept at most.
+POINTS = 400
+
+#: Totals of every arm, from the branch to the end, with unit and meaning.
+OUTCOMES: dict[str, tuple[str, str]] = {
+    "losses": ("quote", "losses of all accounts that lost, deposits aside"),
+    "losses_of_others": ("quote", "the same without the accounts that are spared or leave"),
+    "liquidated_notional": ("quote", "notional closed by force, by whatever part"),
+    "liquidated_accounts": ("accounts", "accounts closed by force"),
+    "liquidated_others": ("accounts", "the same without those that are spared or leave"),
+    "episodes": ("episodes", "liquidation episodes that began"),
+    "contagious_episodes": ("episodes", "those set off by another account's forced order"),
+    "bad_debt": ("quote", "deficits of emptied accounts"),
+    "insurance_used": ("quote", "fall of the balance of the insurance fund"),
+    "adl_notional": ("quote", "notional auto-deleveraged"),
+    "socialised": ("quote", "losses charged to others"),
+}
+
+
+class Member(NamedTuple):
+    """What is kept of one arm of one future.
+
+    Attributes
+    ----------
+    totals : dict, outcome to number; see `OUTCOMES`, then `lowest:MARKET` and `last:MARKET`
+    change : (n_accounts,) int64, equity at the end less at the branch, deposits aside, quote units
+    marks : (n_points, n_markets) float64, quote per base
+    closed : (n,) int64, rows of the accounts closed by force
+    notional : (n,) int64, quote units closed of each
+    """
+
+    totals: dict[str, float]
+    change: Array
+    marks: Floats
+    closed: Array
+    notional: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """A market at the block where something is undone, and what it looked like there.
+
+    Attributes
+    ----------
+    parent : Market or World, not moved any more
+    first, last : int, blocks at which futures begin and end
+    closure : {"behavioural", "mechanical"}
+    left_out : (n,) int64, rows left out of the losses of others
+    """
+
+    parent: Any
+    first: int
+    last: int
+    closure: Closure = "behavioural"
+    left_out: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    lock: Any = field(default_factory=threading.Lock)  # a fork seals the log of its parent
+
+    @property
+    def world(self) -> World:
+        """World of the parent."""
+        found: World = getattr(self.parent, "world", self.parent)
+        return found
+
+    @property
+    def steps(self) -> Array:
+        """(n_points,) int64, blocks whose marks are kept, the last one among them."""
+        n = self.last - self.first
+        return np.unique(np.linspace(0, n - 1, min(n, POINTS)).astype(np.int64)) + self.first
+
+    def child(self, seed: int | None) -> Any:
+        """Branch with draws of its own, or without a seed the run itself."""
+        with self.lock:
+            if seed is not None:
+                return future(self.parent, seed)
+            return self.parent.branch() if hasattr(self.parent, "branch") else self.parent.fork()
+
+
+class Before(NamedTuple):
+    """What stood at the branch."""
+
+    equity: Array
+    deposited: Array
+    venue: Array
+    insurance: int
+    liquidations: int
+    events: int
+
+
+def before_of(branch: Branch) -> Before:
+    """What stands at a branch, measured on a copy."""
+    world: World = branch.world.fork()
+    ledger = world.state.ledger
+    measure_all(ledger, world.state.book)
+    return Before(
+        ledger.accounts["equity"].copy(),
+        ledger.accounts["deposited"].copy(),
+        ledger.venue.copy(),
+        int(ledger.balances[INSURANCE, 0]),
+        len(world.rows("liquidations")),
+        int(world.state.log.cursor["next_event"][0]),
+    )
+
+
+def _advance(market: Any, blocks: int) -> None:
+    (market.run_for if hasattr(market, "run_for") else market.run)(blocks)
+
+
+def _world(market: Any) -> World:
+    found: World = getattr(market, "world", market)
+    return found
+
+
+def run_future(
+    branch: Branch, before: Before, arms: Sequence[Arm], seed: int | None
+) -> list[Member]:
+    """Run every arm of one future with the same draws.
+
+    Parameters
+    ----------
+    seed : int or None
+        Of what comes after the branch; None: the run itself goes on.
+    """
+    children = [branch.child(seed) for _ in arms]
+    if branch.closure == "mechanical":
+        _run_mechanical(branch, children, arms)
+    else:
+        for child, arm in zip(children, arms, strict=True):
+            _apply(arm, _world(child))
+            _advance(child, branch.last - branch.first)
+    return [_member(branch, before, _world(child)) for child in children]
+
+
+def _apply(arm: Arm, world: World) -> None:
+    for intervention in arm:
+        intervention.apply(world)
+
+
+def _run_mechanical(branch: Branch, children: Sequence[Any], arms: Sequence[Arm]) -> None:
+    """Run all arms block by block; those that undo something get the orders of one that does not.
+
+    The baseline is a run of its own when no arm is one.
+    """
+    baseline = branch.child(int(_world(children[0]).state.clock["seed"][0]))
+    tape = record(_world(baseline))
+    players = []
+    for child, arm in zip(children, arms, strict=True):
+        _apply(arm, _world(child))
+        players.append(Player(_world(child), tape))
+    for _ in range(branch.first, branch.last):
+        tape.clear()
+        _advance(baseline, 1)
+        for child, player in zip(children, players, strict=True):
+            player.begin_block()
+            _advance(child, 1)
+            player.finish_block(_world(child))
+
+
+def _member(branch: Branch, before: Before, world: World) -> Member:
+    ledger = world.state.ledger
+    measure_all(ledger, world.state.book)
+    change = ledger.accounts["equity"] - before.equity
+    change = change - (ledger.accounts["deposited"] - before.deposited)
+    rows = world.rows("liquidations")[before.liquidations :]
+    closed, place = np.unique(rows["account"], return_inverse=True)
+    notional = np.zeros(len(closed), np.int64)
+    np.add.at(notional, place, rows["notional"])
+    marks = world.rows("market_rows")["mark"] * ledger.markets["tick"] / 2
+    totals = _totals(branch, before, world, change)
+    totals |= _closed(branch, world, before, closed)
+    for m, name in enumerate(world.names.markets):
+        totals[f"lowest:{name}"] = float(marks[branch.first :, m].min())
+        totals[f"last:{name}"] = float(marks[-1, m])
+    return Member(totals, change, marks[branch.steps], closed.astype(np.int64), notional)
+
+
+def _totals(branch: Branch, before: Before, world: World, change: Array) -> dict[str, float]:
+    ledger = world.state.ledger
+    one = 10.0 ** -int(ledger.assets["decimals"][0])
+    people = people_of(world)
+    others = np.setdiff1d(people, branch.left_out)
+    venue, old = ledger.venue[0], before.venue[0]
+    grown = {
+        name: float((venue[name] - old[name]) * one)
+        for name in ("liquidated_notional", "bad_debt", "adl_notional", "socialised")
+    }
+    return {
+        "losses": float(np.maximum(-change[people], 0).sum() * one),
+        "losses_of_others": float(np.maximum(-change[others], 0).sum() * one),
+        "insurance_used": float((before.insurance - ledger.balances[INSURANCE, 0]) * one),
+        **grown,
+    }
+
+
+def _closed(branch: Branch, world: World, before: Before, closed: Array) -> dict[str, float]:
+    table = cascade(world.rows("events"), world.rows("liquidations"))
+    table = table[table["event"] >= before.events]
+    return {
+        "liquidated_accounts": float(len(closed)),
+        "liquidated_others": float(len(np.setdiff1d(closed, branch.left_out))),
+        "episodes": float(len(table)),
+        "contagious_episodes": float((table["generation"] > 0).sum()),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """All arms over an ensemble of futures.
+
+    Attributes
+    ----------
+    branch : Branch
+    seeds : list of int, of the futures
+    factual : list of Member, the run itself by arm
+    futures : list of list of Member, by future, then by arm
+    """
+
+    branch: Branch
+    seeds: list[int]
+    factual: list[Member]
+    futures: list[list[Member]]
+
+    def totals(self, arm: int, outcome: str) -> Floats:
+        """(n_futures,) float64, an outcome of an arm."""
+        return np.array([members[arm].totals[outcome] for members in self.futures])
+
+    def changes(self, arm: int) -> Array:
+        """(n_futures, n_accounts) int64, changes of equity in an arm, quote units."""
+        return np.array([members[arm].change for members in self.futures])
+
+    def marks(self, arm: int) -> Floats:
+        """(n_futures, n_points, n_markets) float64, marks of an arm, quote per base."""
+        return np.array([members[arm].marks for members in self.futures])
+
+
+def run_trial(
+    branch: Branch,
+    arms: Sequence[Arm],
+    seeds: Sequence[int],
+    *,
+    jobs: int = 1,
+    progress: Any = None,
+) -> Trial:
+    """Run all arms of the run itself and of all futures.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Called with the futures done and their number, the run itself among them.
+    """
+    before, done = before_of(branch), 0
+    lock = threading.Lock()
+
+    def one(seed: int | None) -> list[Member]:
+        nonlocal done
+        found = run_future(branch, before, arms, seed)
+        with lock:
+            done += 1
+            if progress is not None:
+                progress(done, len(seeds) + 1)
+        return found
+
+    factual = one(None)  # compiles what is missing before threads start
+    return Trial(branch, list(seeds), factual, over(jobs, one, seeds))
