@@ -13,9 +13,10 @@ from crossmargin.experiments.counterfactual.names import people_of
 from crossmargin.experiments.counterfactual.tape import Player, record
 from crossmargin.experiments.futures import future
 from crossmargin.experiments.rare.particles import over
+from crossmargin.model.contagion.price_ledger import PriceLedger
 from crossmargin.model.contagion.trigger import cascade
 from crossmargin.model.margin.numbers import measure_all
-from crossmargin.model.state import INSURANCE, Array
+from crossmargin.model.state import FORCED, INSURANCE, Array
 from crossmargin.model.world import World
 
 Floats = NDArray[np.float64]
@@ -52,6 +53,8 @@ class Member(NamedTuple):
     marks : (n_points, n_markets) float64, quote per base
     closed : (n,) int64, rows of the accounts closed by force
     notional : (n,) int64, quote units closed of each
+    ledger : (n_accounts,) int64 or None, quote units that the price ledger books to the accounts
+        that are spared, or to all where all are; of the run itself
     """
 
     totals: dict[str, float]
@@ -59,6 +62,7 @@ class Member(NamedTuple):
     marks: Floats
     closed: Array
     notional: Array
+    ledger: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +74,7 @@ class Branch:
     parent : Market or World, not moved any more
     first, last : int, blocks at which futures begin and end
     closure : {"behavioural", "mechanical"}
-    left_out : (n,) int64, rows left out of the losses of others
+    left_out : (n,) int64, rows that are spared or leave, when not all are: others are the rest
     """
 
     parent: Any
@@ -109,6 +113,25 @@ class Before(NamedTuple):
     insurance: int
     liquidations: int
     events: int
+    booked: Array
+
+
+#: Sources whose rows of the price ledger are held at a time.
+SOURCES = 256
+
+
+def booked_to(world: World, rows: Array) -> Array:
+    """(n_accounts,) int64, quote units that forced orders of some accounts, or of all, cost each.
+
+    A loss is negative. It is the price ledger's sum over sources, exact and no statement of cause.
+    """
+    ledger, log = world.state.ledger, world.state.log
+    if not len(rows):
+        half_lots = log.by_class[:, :, FORCED] + ledger.lots * log.shift[:, FORCED]
+        return np.asarray((half_lots * ledger.markets["half_unit"]).sum(axis=1))
+    prices = PriceLedger.of(world)
+    chunks = np.array_split(np.sort(rows), -(-len(rows) // SOURCES))
+    return np.asarray(sum(prices.rows_of(chunk).sum(axis=0) for chunk in chunks))
 
 
 def before_of(branch: Branch) -> Before:
@@ -123,6 +146,7 @@ def before_of(branch: Branch) -> Before:
         int(ledger.balances[INSURANCE, 0]),
         len(world.rows("liquidations")),
         int(world.state.log.cursor["next_event"][0]),
+        booked_to(world, branch.left_out),
     )
 
 
@@ -152,7 +176,11 @@ def run_future(
         for child, arm in zip(children, arms, strict=True):
             _apply(arm, _world(child))
             _advance(child, branch.last - branch.first)
-    return [_member(branch, before, _world(child)) for child in children]
+    found = [_member(branch, before, _world(child)) for child in children]
+    if seed is None:
+        booked = booked_to(_world(children[0]), branch.left_out) - before.booked
+        found[0] = found[0]._replace(ledger=booked)
+    return found
 
 
 def _apply(arm: Arm, world: World) -> None:
