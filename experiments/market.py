@@ -8,7 +8,7 @@ import copy
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import mesa
 from mesa.agentset import AgentSet
@@ -24,6 +24,9 @@ from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.state import INSURANCE
 from crossmargin.model.world import World
+
+if TYPE_CHECKING:
+    from crossmargin.experiments.counterfactual.results import WhatIf
 
 
 def _quote(units: Any, market: "Market") -> float:
@@ -153,6 +156,12 @@ class Market(mesa.Model):  # type: ignore[misc]
     def audit(self) -> dict[str, int]:
         """Residuals of the books, all 0; raises `ConservationError` when one is not."""
         return self.world.audit()
+
+    def whatif(self, **options: Any) -> "WhatIf":
+        """Futures from here with and without something undone; see `crossmargin.whatif`."""
+        from crossmargin.experiments.counterfactual.whatif import whatif
+
+        return whatif(self, **options)
 
     def branch(self) -> Self:
         """Fork of this market that shares its past and not its future.

@@ -1,9 +1,9 @@
 """What is undone: each intervention acts once, on the state of a branch, and then the market runs.
 
-**Sparing** an account takes its forced orders off the book: what the venue would close is taken over
-at the mark by the outside row, in the same sizes and with the same penalty, so that the account
-fares as if the book were deep and nobody else sees it sold. Resting orders of a liquidated account
-are cancelled all the same: that is the venue's doing and stays a forced displacement.
+**Sparing** an account takes its forced orders off the book: what the venue would close is taken
+over at the mark by the outside row, in the same sizes and with the same penalty, so that the
+account fares as if the book were deep and nobody else sees it sold. Resting orders of a liquidated
+account are cancelled all the same: that is the venue's doing and stays a forced displacement.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ from crossmargin.experiments.counterfactual.names import (
     population_rows,
 )
 from crossmargin.experiments.counterfactual.rules import change_rules
+from crossmargin.experiments.load import did_you_mean
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.interventions import leave, move_one_lot
 from crossmargin.model.state import PERPETUAL, Array
@@ -197,6 +198,51 @@ class OneLot:
                 giver, taker = rng.choice(holders, 2, replace=False).tolist()
                 move_one_lot(world.state, market, giver, taker)
                 return
+
+
+@dataclass(frozen=True)
+class AnyAccount:
+    """Placebo: an account drawn among those that hold a position is spared, not one of `but`."""
+
+    but: tuple[int, ...] = ()
+
+    def words(self, world: World) -> str:
+        """What is done, in a few words."""
+        return "any other account spared"
+
+    def rows(self, world: World) -> Array:
+        """(1,) int64, drawn with the seed of the future."""
+        ledger = world.state.ledger
+        people = np.setdiff1d(people_of(world), self.but)
+        holders = people[(ledger.lots[people] != 0).any(axis=1)]
+        if not len(holders):
+            return NOBODY
+        rng = np.random.default_rng(int(world.state.clock["seed"][0]))
+        return rng.choice(holders, 1)
+
+    def apply(self, world: World) -> None:
+        """Take its forced orders off the book."""
+        world.state.ledger.accounts["off_book"][self.rows(world)] = 1
+
+
+#: Placebos by name, and what they change.
+PLACEBOS = {"lot": "one lot of a position moves", "account": "any other account is spared"}
+
+
+def placebo_of(name: str, spared: Array) -> Intervention | None:
+    """Placebo by name; `none` for none.
+
+    Raises
+    ------
+    ParameterError
+        When there is none of that name.
+    """
+    if name == "none":
+        return None
+    if name not in PLACEBOS:
+        hint = did_you_mean(str(name), [*PLACEBOS, "none"])
+        raise ParameterError(f"placebo = {name!r}: {hint}")
+    return OneLot() if name == "lot" else AnyAccount(tuple(spared.tolist()))
 
 
 def interventions_of(

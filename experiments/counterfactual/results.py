@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crossmargin.experiments.counterfactual.arms import OUTCOMES, Floats, Trial
+from crossmargin.experiments.counterfactual.arms import Trial
+from crossmargin.experiments.counterfactual.effects import reduction, spans
+from crossmargin.experiments.counterfactual.members import OUTCOMES
 from crossmargin.experiments.counterfactual.names import label_of, people_of
 
 if TYPE_CHECKING:
@@ -24,31 +26,6 @@ SHARE = "share of the accounting, not of the cause"
 BAND = (0.05, 0.95)
 
 
-def student(n: int, confidence: float) -> float:
-    """Half width of Student's interval of a mean, in standard errors; NaN below two values."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.5 + confidence / 2, n - 1)) if n > 1 else math.nan
-
-
-def spans(effects: Floats, placebo: Floats | None, confidence: float) -> dict[str, Floats]:
-    """Mean, interval and placebo band of effects by future (rows), for every column.
-
-    The band is where the mean of so many futures lies when nothing that matters is changed:
-    Student's interval around 0 with the spread of the placebo.
-    """
-    n = len(effects)
-    mean = effects.mean(axis=0)
-    error = effects.std(axis=0, ddof=1) / math.sqrt(n) if n > 1 else np.full(mean.shape, np.nan)
-    half = student(n, confidence) * error
-    found = {"effect": mean, "low": mean - half, "high": mean + half}
-    width = np.full(mean.shape, np.nan)
-    if placebo is not None and n > 1:
-        spread = np.sqrt((placebo**2).mean(axis=0))
-        width = student(n, confidence) * spread / math.sqrt(n)
-    return found | {"placebo_low": -width, "placebo_high": width}
-
-
 @dataclass(frozen=True, eq=False)
 class WhatIf:
     """The same futures with and without something undone.
@@ -61,6 +38,7 @@ class WhatIf:
         What was undone.
     seed : int, of the ensemble of futures
     confidence : float, of intervals and bands
+    placebo : str, name of the third arm
 
     Examples
     --------
@@ -76,6 +54,7 @@ class WhatIf:
     words: tuple[str, ...]
     seed: int
     confidence: float = 0.95
+    placebo: str = "lot"
 
     @property
     def has_placebo(self) -> bool:
@@ -110,8 +89,10 @@ class WhatIf:
         base, other = (self.trial.totals(arm, name) for arm in (BASELINE, INTERVENTION))
         effects = other - base
         placebo = self.trial.totals(PLACEBO, name) - base if self.has_placebo else None
-        own = [member.totals[name] for member in self.trial.factual[: PLACEBO]]
-        found = spans(effects[:, None], None if placebo is None else placebo[:, None], self.confidence)
+        own = [member.totals[name] for member in self.trial.factual[:PLACEBO]]
+        found = spans(
+            effects[:, None], None if placebo is None else placebo[:, None], self.confidence
+        )
         return {
             "outcome": name,
             "unit": OUTCOMES.get(name, ("quote per base", ""))[0],
@@ -119,7 +100,7 @@ class WhatIf:
             "intervention": float(other.mean()),
             **{key: float(value[0]) for key, value in found.items()},
             "changed": float((effects != 0).mean()),
-            "reduction": _reduction(base, other),
+            "reduction": reduction(base, other),
             "run_baseline": own[0],
             "run_intervention": own[1],
             "run_effect": own[1] - own[0],
@@ -224,7 +205,7 @@ class WhatIf:
         import pandas as pd
 
         arms = (*ARMS, "placebo")
-        futures = [(-1, None, self.trial.factual)]
+        futures: list[tuple[int, int | None, list[Any]]] = [(-1, None, self.trial.factual)]
         futures += [
             (i, seed, members)
             for i, (seed, members) in enumerate(
@@ -251,6 +232,7 @@ class WhatIf:
             "futures": self.n,
             "seed": self.seed,
             "confidence": self.confidence,
+            "placebo": self.placebo,
             "effects": {
                 str(name): {key: _plain(value) for key, value in row.items()}
                 for name, row in self.table.to_dict("index").items()
@@ -291,14 +273,6 @@ class WhatIf:
         shown = self.table[["unit", "baseline", "intervention", "effect", "low", "high"]]
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return f"<b>{html.escape(self.title)}</b>{shown.to_html()}{notes}"
-
-
-def _reduction(base: Floats, other: Floats) -> float:
-    """Variance of a difference of independent arms over that of the pairs; NaN without any."""
-    if len(base) < 2:
-        return math.nan
-    paired = float((other - base).var(ddof=1))
-    return float((base.var(ddof=1) + other.var(ddof=1)) / paired) if paired > 0 else math.nan
 
 
 def _plain(value: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from crossmargin.experiments.counterfactual.arms import Branch, Closure
 from crossmargin.experiments.counterfactual.interventions import Intervention, SpareGroup
+from crossmargin.experiments.counterfactual.members import Branch, Closure
 from crossmargin.experiments.counterfactual.names import people_of
 from crossmargin.experiments.load import did_you_mean, load_scenario
 from crossmargin.experiments.schema import Scenario
@@ -87,8 +87,8 @@ def _saved(folder: Path) -> tuple[Scenario, int, Any]:
     ]
     if other:
         raise ScenarioError(
-            f"{folder}: was run with {', '.join(other)}; its past cannot be made again bit for bit: "
-            "run the scenario anew with this version"
+            f"{folder}: was run with {', '.join(other)}; its past cannot be made again bit for "
+            "bit: run the scenario anew with this version"
         )
     found = load_scenario(record["scenario"], {"run.steps": record["steps"]})
     return found, int(record["seed"]), read_table(folder, "liquidations")

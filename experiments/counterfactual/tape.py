@@ -2,11 +2,11 @@
 
 The baseline runs a block and keeps, before each matching, what stood in the inbox. The other arm
 then runs the same block: whoever decides is silent, and before each matching the orders of the
-baseline are put in their place. Order numbers differ once anything differs, so a cancel is sent with
-the number that the same order has here. What the venue sends itself (forced orders, slices of the
-backstop vault) is not kept and happens anew. So **with nothing undone the two arms are equal bit
-for bit (but for the log of triggered stops), and with forced orders off the book the price path is the
-replay of all other orders.**
+baseline are put in their place. Order numbers differ once anything differs, so a cancel is sent
+with the number that the same order has here. What the venue sends itself (forced orders, slices of
+the backstop vault) is not kept and happens anew. So **with nothing undone the two arms are equal
+bit for bit (but for the log of triggered stops), and with forced orders off the book the price path
+is the replay of all other orders.**
 
 Orders are replayed as they were sent. The market's own rules still apply to them: an account that
 was liquidated in one arm alone may have an order refused in the other.

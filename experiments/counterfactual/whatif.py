@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossmargin.experiments.checks import checked_count, checked_share
 from crossmargin.experiments.counterfactual.arms import Arm, run_trial
-from crossmargin.experiments.counterfactual.interventions import OneLot, interventions_of
+from crossmargin.experiments.counterfactual.interventions import interventions_of, placebo_of
 from crossmargin.experiments.counterfactual.results import WhatIf
 from crossmargin.experiments.counterfactual.situation import branch_of
 from crossmargin.experiments.futures import checked_root, member_seed
@@ -49,7 +49,7 @@ def whatif(
     futures: int = FUTURES,
     futures_seed: int = 0,
     closure: str = "behavioural",
-    placebo: bool = True,
+    placebo: str = "lot",
     confidence: float = 0.95,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -85,9 +85,10 @@ def whatif(
         Of the ensemble of futures.
     closure : {"behavioural", "mechanical"}
         Others react, or send exactly what they sent in the baseline.
-    placebo : bool
-        Run a third arm in which nothing but one lot of some position moves: the noise of such
-        markets, against which an effect has to stand out.
+    placebo : {"lot", "account", "none"}
+        Third arm, against which an effect has to stand out: one lot of some position moves, which
+        shows the noise of such markets, or any other account is spared, which shows whether the
+        one that was asked for is special.
     confidence : float
         Of intervals and bands.
     jobs : int
@@ -127,8 +128,7 @@ def whatif(
     words = tuple(intervention.words(branch.world) for intervention in chosen)
     for intervention in chosen:  # a wrong key shows before anything runs
         intervention.apply(branch.world.fork())
-    arms: list[Arm] = [(), chosen]
-    if placebo:
-        arms.append((OneLot(),))
+    dummy = placebo_of(placebo, branch.left_out)
+    arms: list[Arm] = [(), chosen, *([] if dummy is None else [(dummy,)])]
     trial = run_trial(branch, arms, seeds, jobs=jobs, progress=progress)
-    return WhatIf(trial, words, int(futures_seed), level)
+    return WhatIf(trial, words, int(futures_seed), level, placebo)
