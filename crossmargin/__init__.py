@@ -10,6 +10,13 @@ if TYPE_CHECKING:  # for editors and type checkers; the same names as in `_HOMES
     from crossmargin.agents.check import check_agent as check_agent
     from crossmargin.agents.trader import Trader as Trader
     from crossmargin.experiments.calibration.fit import calibrate as calibrate
+    from crossmargin.experiments.counterfactual.results import WhatIf as WhatIf
+    from crossmargin.experiments.counterfactual.shares import Blame as Blame
+    from crossmargin.experiments.counterfactual.shares import leave_out as leave_out
+    from crossmargin.experiments.counterfactual.shares import shapley as shapley
+    from crossmargin.experiments.counterfactual.stopping import Stop as Stop
+    from crossmargin.experiments.counterfactual.stopping import stop_cascade as stop_cascade
+    from crossmargin.experiments.counterfactual.whatif import whatif as whatif
     from crossmargin.experiments.endogenous.identify import Split as Split
     from crossmargin.experiments.endogenous.identify import split_path as split_path
     from crossmargin.experiments.ensembles import Ensemble as Ensemble
@@ -66,6 +73,13 @@ _HOMES = {
     "export_snapshot": "crossmargin.experiments.snapshots.exporting",
     "import_snapshot": "crossmargin.experiments.snapshots.importing",
     "calibrate": "crossmargin.experiments.calibration.fit",
+    "Blame": "crossmargin.experiments.counterfactual.shares",
+    "Stop": "crossmargin.experiments.counterfactual.stopping",
+    "WhatIf": "crossmargin.experiments.counterfactual.results",
+    "leave_out": "crossmargin.experiments.counterfactual.shares",
+    "shapley": "crossmargin.experiments.counterfactual.shares",
+    "stop_cascade": "crossmargin.experiments.counterfactual.stopping",
+    "whatif": "crossmargin.experiments.counterfactual.whatif",
     "Split": "crossmargin.experiments.endogenous.identify",
     "split_path": "crossmargin.experiments.endogenous.identify",
     "Ensemble": "crossmargin.experiments.ensembles",

@@ -5,6 +5,7 @@ initial positions are matched, so that every long has its short.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +159,22 @@ def build(scenario: Scenario, seed: int, highest: Sequence[float] = ()) -> World
         raise type(error)(f"{scenario.origin}: {error}") from None
 
 
-def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
+class Frame(NamedTuple):
+    """A state before anyone holds anything, with the program and the rows it was made from."""
+
+    state: State
+    entries: list[Entry]
+    blocks: list[Block]
+
+
+def frame_of(scenario: Scenario, seed: int, highest: Sequence[float] = ()) -> Frame:
+    """Rules of a scenario as a state: markets, venue, program, traits; no money, no positions.
+
+    Raises
+    ------
+    ParameterError
+        When the seed is out of range or the scenario contradicts itself.
+    """
     if not 0 <= seed < 1 << 63:
         raise ParameterError(f"seed = {seed}: allowed are 0 to 2**63 - 1")
     prices, paths = first_prices(scenario, seed)
@@ -175,6 +191,11 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
     fill_accounts(state, blocks, seed)
     fill_reports(state, scenario, blocks, prices)
     fill_program(state, entries, blocks)
+    return Frame(state, entries, blocks)
+
+
+def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
+    state, entries, blocks = frame_of(scenario, seed, highest)
     notes = hold(state, scenario, blocks, seed, check_sums)
     if scenario.snapshot is not None:
         bring_in(state, scenario, blocks)

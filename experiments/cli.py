@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from crossmargin.experiments.calibration.cli import calibrate
+from crossmargin.experiments.counterfactual.cli import whatif
 from crossmargin.experiments.endogenous.cli import split
 from crossmargin.experiments.margin import cli as margins
 from crossmargin.experiments.modes.cli import compare_margin
@@ -38,6 +39,7 @@ app.command()(compare_margin)
 app.command()(calibrate)
 app.command()(split)
 app.command()(study)
+app.command()(whatif)
 
 #: Exit codes: bad input, a run that differs from its record, and one equal within tolerance only.
 BAD_INPUT, DIFFERS, NEAR = 2, 1, 5

@@ -8,7 +8,7 @@ import copy
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import mesa
 from mesa.agentset import AgentSet
@@ -25,6 +25,9 @@ from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.state import INSURANCE
 from crossmargin.model.world import World
+
+if TYPE_CHECKING:
+    from crossmargin.experiments.counterfactual.results import WhatIf
 
 
 def _quote(units: Any, market: "Market") -> float:
@@ -170,6 +173,12 @@ class Market(mesa.Model):  # type: ignore[misc]
     def branching(self, **numbers: float) -> networks.Branching:
         """Reproduction number of forced sales now; see `network_inputs.branching`."""
         return networks.branching(self.world, **numbers)
+
+    def whatif(self, **options: Any) -> "WhatIf":
+        """Futures from here with and without something undone; see `crossmargin.whatif`."""
+        from crossmargin.experiments.counterfactual.whatif import whatif
+
+        return whatif(self, **options)
 
     def branch(self) -> Self:
         """Fork of this market that shares its past and not its future.

@@ -81,6 +81,19 @@ def run_blocks(program, state, first, last):
 
 
 @kernel(python=True)
+def run_compiled(program, state, part, step):
+    """Run the parts of a step from a place on; returns where Python takes over, or the fault is."""
+    while part < program.shape[0] and state.parts[part].is_python == 0:
+        result = 0
+        if is_due(state, part, step):
+            result = call_part(program[part], state, part, step)
+            if check_faults(state, part):
+                return part
+        part = next_part(state, part, result)
+    return part
+
+
+@kernel(python=True)
 def run_part(program, state, part, step):
     """Run one part, for a loop that goes part by part."""
     return call_part(program[part], state, part, step)

@@ -314,6 +314,7 @@ ACCOUNT = np.dtype(
         ("purse", "i4"),  # row with the balance that its owner keeps apart, -1
         ("siblings", "i4"),  # accounts with positions of the same owner, itself included; 0: alone
         ("allowance", "i8"),  # of such a row: quote units that may still go to those accounts
+        ("off_book", "i8"),  # 1: its forced closings are take-overs at the mark, without a book
     ],
     align=True,
 )

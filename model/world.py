@@ -17,7 +17,15 @@ from crossmargin.model.compiling import warm
 from crossmargin.model.errors import ConservationError, StateError
 from crossmargin.model.ledger import residuals
 from crossmargin.model.log import is_full
-from crossmargin.model.loop import begin_step, check_faults, is_due, next_part, run_blocks, run_part
+from crossmargin.model.loop import (
+    begin_step,
+    check_faults,
+    is_due,
+    next_part,
+    run_blocks,
+    run_compiled,
+    run_part,
+)
 from crossmargin.model.memory import untouched
 from crossmargin.model.parts import Part, addresses_of
 from crossmargin.model.state import FAULTS, Array, State
@@ -129,21 +137,30 @@ class World:
                 self.audit()
 
     def _run_by_part(self, profile: bool) -> None:
-        """Run one block part by part, as `run_blocks` does in one call."""
+        """Run one block as `run_blocks` does, Python's parts where they stand.
+
+        To time the phases every part is a call of its own.
+        """
         program, state, part = self.program, self.state, 0
         now = self.origin.block + self.step
         begin_step(state, now)
+        state.parts["is_python"][list(self.python_parts)] = 1
         while part < len(program):
+            if not profile:
+                part = int(run_compiled(program, state, part, now))
+                if part == len(program) or state.clock["fault"][0]:
+                    break
             result, began = 0, perf_counter()
             if is_due(state, part, now):
                 result = self._run_part(part, now)
                 if check_faults(state, part):
-                    return
+                    break
             if profile:
                 phase = self.parts[part].phase
                 self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began
             part = int(next_part(state, part, result))
-        self.step += 1
+        if not state.clock["fault"][0]:
+            self.step += 1
 
     def _run_part(self, part: int, now: int) -> int:
         if part in self.python_parts:

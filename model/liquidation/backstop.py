@@ -20,7 +20,16 @@ from crossmargin.model.liquidation.episode import open_event, units_of
 from crossmargin.model.liquidation.forced import hand_over
 from crossmargin.model.margin.numbers import measure
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import BACKSTOP, BACKSTOP_HANDOVER, CLOSED, LIQUIDATING, PENALTY, SPOT
+from crossmargin.model.state import (
+    BACKSTOP,
+    BACKSTOP_HANDOVER,
+    CLOSED,
+    LIQUIDATING,
+    OUTSIDE,
+    PENALTY,
+    SPOT,
+    TAKEOVER,
+)
 
 PHASE = "liquidation"
 
@@ -77,11 +86,16 @@ def is_taken(state, part, row):
 
 @kernel
 def take_positions(state, row):
-    """Move all derivative positions of an account to the vault at the mark."""
+    """Move all derivative positions of an account to the vault at the mark.
+
+    Those of an account that is spared go to the outside row: the vault would sell them.
+    """
     ledger = state.ledger
+    is_spared = ledger.accounts[row].off_book != 0
+    kind, taker = (TAKEOVER, OUTSIDE) if is_spared else (BACKSTOP_HANDOVER, BACKSTOP)
     for m in range(ledger.markets.shape[0]):
         if ledger.markets[m].kind != SPOT and ledger.lots[row, m] != 0:
-            event = open_event(state, BACKSTOP_HANDOVER, row, BACKSTOP)
+            event = open_event(state, kind, row, taker)
             hand_over(state, event, Parcel(m, ledger.lots[row, m], ledger.markets[m].mark))
 
 

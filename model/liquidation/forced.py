@@ -90,12 +90,18 @@ def _tally(state, market):
 
 
 @kernel
+def is_taken_over(ledger, row):
+    """Tell whether what the venue closes of an account goes to the outside row at the mark."""
+    return ledger.venue[0].is_takeover != 0 or ledger.accounts[row].off_book != 0
+
+
+@kernel
 def _may_close(state, row, parcel):
     """Tell whether a parcel can be closed at all; its order is written when it goes to the book."""
     halted = state.ledger.markets[parcel.market].halted_until > state.clock[0].step
     if parcel.lots == 0 or halted:
         return False
-    if state.ledger.venue[0].is_takeover != 0:
+    if is_taken_over(state.ledger, row):
         return True
     return _write_order(state, row, parcel)
 
@@ -118,7 +124,7 @@ def close_out(state, row, kind, parcel):
     measure(ledger, state.book, row)
     in_profit = is_in_profit(ledger, row, market)
     held = ledger.lots[row, market]
-    is_takeover = ledger.venue[0].is_takeover != 0
+    is_takeover = is_taken_over(ledger, row)
     if is_takeover:
         event = open_event(state, TAKEOVER, row, OUTSIDE)
     else:

@@ -28,7 +28,7 @@ from crossmargin.model.liquidation.ranking import sort_rows
 from crossmargin.model.liquidation.sizes import Sizing, closing_lots
 from crossmargin.model.margin.numbers import free_collateral, is_unhealthy, measure
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import CLOSED, KEEPER_TAKEOVER
+from crossmargin.model.state import CLOSED, KEEPER_TAKEOVER, OUTSIDE, TAKEOVER
 
 PHASE = "liquidation"
 #: Places of a bid in `crowd.memory`: capital in quote units, least discount, latency in seconds.
@@ -147,12 +147,24 @@ def settle_bid(state, row, keeper, parcel):
     measure(ledger, state.book, keeper)
 
 
+@kernel
+def take_off_book(state, row, parcel):
+    """Hand a parcel to the outside row at the mark, for an account spared; returns the lots."""
+    event = open_event(state, TAKEOVER, row, OUTSIDE)
+    entry = hand_over(state, event, parcel)
+    entry.penalty = penalise(state, row, parcel.market, entry.notional, -1)
+    return abs(parcel.lots)
+
+
 @kernel(inline=False)
 def offer(state, row, market, n, terms):
     """Offer a position to the keepers in turn; returns the lots taken."""
     ledger, taken = state.ledger, 0
     left = closing_lots(ledger, row, market, terms.sizing)
     sign = 1 if ledger.lots[row, market] > 0 else -1
+    if ledger.accounts[row].off_book != 0:
+        parcel = Parcel(market, sign * left, ledger.markets[market].mark)
+        return take_off_book(state, row, parcel) if left > 0 else 0
     for k in range(n):
         keeper = state.work[KEEPERS, k]
         if left == 0 or keeper == row:
@@ -171,8 +183,6 @@ def keepers_takeover(state, part, step):
     """Offer the positions of all queued accounts; returns how many positions found a keeper."""
     ledger, numbers, count = state.ledger, state.params[part], 0
     n = line_up(state, part) if state.clock[0].n_queue > 0 else 0
-    if n == 0:
-        return 0
     minimum = units_of(ledger, numbers[P.minimum])
     whole_below = units_of(ledger, numbers[P.whole_below])
     rules = Sizing(numbers[P.fraction], whole_below, minimum, numbers[P.target])

@@ -1,0 +1,1 @@
+"""What would have happened: the same futures again with one thing undone."""
