@@ -19,6 +19,7 @@ from crossmargin.experiments.filling import (
 )
 from crossmargin.experiments.initial.first_stops import place_first_stops
 from crossmargin.experiments.initial.positions import hold
+from crossmargin.experiments.filling_options import check_traders, fill_options
 from crossmargin.experiments.layout import Block, is_reporting, lay_out
 from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
 from crossmargin.experiments.paths import Window, load_path
@@ -100,6 +101,8 @@ def _sizes(scenario: Scenario, blocks: list[Block], n_parts: int, prices: list[f
         reports=max(1, sum(block.count for block in blocks if is_reporting(block))),
         window=WINDOW,
         populations=len(scenario.population),
+        series=sum(market.series is not None for market in scenario.market),
+        expiries=sum(len(table.expiries) for table in scenario.option),
     )
 
 
@@ -161,8 +164,9 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
         raise ParameterError(f"seed = {seed}: allowed are 0 to 2**63 - 1")
     prices, paths = first_prices(scenario, seed)
     entries = program_of(scenario)
-    perpetuals = sum(market.kind == "perpetual" for market in scenario.market)
-    blocks = lay_out(scenario, FIRST_SETTLEMENT + perpetuals)
+    derivatives = sum(market.kind != "spot" for market in scenario.market)
+    blocks = lay_out(scenario, FIRST_SETTLEMENT + derivatives)
+    check_traders(blocks, scenario)
     most = list(highest) or highest_prices(prices, paths)
     state = blank_state(
         _sizes(scenario, blocks, len(entries), most), seed, scenario.run.block_seconds
@@ -170,6 +174,7 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
     fill_markets(state, scenario, prices)
     fill_venue(state, scenario)
     state = fill_outside(state, scenario, prices, paths)
+    fill_options(state, scenario)
     price_markets(state, scenario)
     fill_accounts(state, blocks, seed)
     fill_reports(state, scenario, blocks, prices)

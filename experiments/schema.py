@@ -5,12 +5,13 @@ Tables with a `kind` are parts: the other keys are the numbers of that part (see
 """
 
 import functools
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from crossmargin.experiments.initial_tables import Initial
 from crossmargin.experiments.loadings import check as check_loadings
+from crossmargin.experiments.option_tables import OptionTable, Series, with_series, without_series
 from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
 from crossmargin.experiments.population_tables import RESERVED as RESERVED
 from crossmargin.experiments.population_tables import Population as Population
@@ -106,7 +107,7 @@ class MarketTable(Table):
     """A market on an order book."""
 
     name: Name
-    kind: Literal["perpetual", "spot"] = "perpetual"
+    kind: Literal["perpetual", "spot", "option"] = "perpetual"
     underlying: Name
     base: Name | None = Field(None, description="Asset traded, spot only.")
     tick: float = quantity(..., "quote", "Smallest step of the price.", gt=0)
@@ -116,12 +117,13 @@ class MarketTable(Table):
     self_trade: Literal["allow", "cancel_resting", "cancel_taker"] = "cancel_resting"
     tiers: tuple[Tier, ...] = ()
     open_interest_scale: OpenInterestScale | None = None
+    series: Series | None = Field(None, description="Of an option; see `[[option]]`.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if (self.kind == "spot") != (self.base is not None):
             raise ValueError("a spot market names its base asset and no other market does")
-        if (self.kind == "spot") == bool(self.tiers):
+        if (self.kind in ("spot", "option")) == bool(self.tiers):
             raise ValueError("a perpetual has margin tiers and a spot market has none")
         lower = [tier.notional for tier in self.tiers]
         if lower and (lower[0] != 0 or sorted(set(lower)) != lower):
@@ -157,6 +159,8 @@ class Venue(Table):
     )
     liquidate: Literal["before_matching", "after_matching"] = "before_matching"
     mark: PartTable = Field(default_factory=lambda: {"kind": "median_mark"})
+    option_mark: PartTable = Field(default_factory=lambda: {"kind": "option_marks"})
+    option_greeks: PartTable = Field(default_factory=lambda: {"kind": "option_greeks"})
     oracle: PartTable = Field(default_factory=lambda: {"kind": "aggregate"})
     funding: PartTable = Field(default_factory=lambda: {"kind": "funding"})
     interest: PartTable = Field(default_factory=lambda: {"kind": "interest"})
@@ -183,6 +187,7 @@ class Scenario(Table):
         None, description="Part that moves several underlyings together, with rows of `loading`."
     )
     market: tuple[MarketTable, ...] = Field(min_length=1, max_length=62)
+    option: tuple[OptionTable, ...] = ()
     venue: Venue = Field(default_factory=Venue)
     population: tuple[Population, ...] = Field(min_length=1)
     shock: tuple[PartTable, ...] = ()
@@ -193,6 +198,15 @@ class Scenario(Table):
     def origin(self) -> str:
         """Where it was read from, for errors; its name when no file is known."""
         return self.name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_series(cls, data: Any) -> Any:
+        return with_series(data)
+
+    @model_serializer(mode="wrap")
+    def _fold_series(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_series(handler(self))
 
     @model_validator(mode="after")
     def _names(self) -> Self:
@@ -245,6 +259,8 @@ class Scenario(Table):
             for name in population.markets
         }
         initial = self.initial or Initial()
+        if self.snapshot is not None and self.option:
+            raise ValueError("snapshot: knows no options; leave [[option]] or [snapshot] out")
         if self.snapshot is not None and initial.burn_in is not None:
             raise ValueError("initial: burn_in: would trade away what [snapshot] brings in")
         perpetuals = [market.name for market in self.market if market.kind == "perpetual"]

@@ -27,7 +27,7 @@ from crossmargin.model.ledger import QUOTE, transfer
 from crossmargin.model.levels import level_down, level_up
 from crossmargin.model.markets import acts_on, steps_of
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import ROUNDING, SPOT
+from crossmargin.model.state import OPTION, ROUNDING, SPOT
 
 #: Rates become whole numbers of this part before they meet money.
 RATE = 10**12
@@ -166,7 +166,7 @@ def funding(state, part, step):
     is_sample = step % steps_of(state, state.params[part, P.sample_seconds]) == 0
     for m in range(state.ledger.markets.shape[0]):
         row = state.ledger.markets[m]
-        if row.kind == SPOT or row.index <= 0 or not acts_on(state, part, m):
+        if row.kind == SPOT or row.kind == OPTION or row.index <= 0 or not acts_on(state, part, m):
             continue
         if row.funding_due <= step:
             settle_funding(state, part, m, step)

@@ -16,6 +16,7 @@ from crossmargin.model.log import trace_move
 from crossmargin.model.state import (
     FEES,
     N_CLASSES,
+    OPTION,
     SPOT,
     Array,
     Ledger,
@@ -125,6 +126,20 @@ def trade(ledger, log, fill):
     else:
         realise(ledger, fill.taker, market, lots, value)
         realise(ledger, fill.maker, market, -lots, -value)
+
+
+@kernel
+def fee_rate(market, half_price, rate):
+    """Fee on the notional traded at a price in half ticks, fraction.
+
+    That of an option is reckoned on its index and limited to a part of its price.
+    """
+    if market.kind != OPTION:
+        return rate
+    if half_price <= 0:
+        return 0.0
+    on_price = rate * market.index / half_price
+    return max(-market.fee_cap, min(on_price, market.fee_cap))
 
 
 @kernel

@@ -189,7 +189,9 @@ class Stops(NamedTuple):
 
 # Ledger ---------------------------------------------------------------------------------------
 
-SPOT, PERPETUAL = range(2)
+#: Kinds of market: coins against quote; contracts on a book settled in quote, or in the coin they
+#: are about (inverse); options; contracts against a pool at the oracle's price.
+SPOT, PERPETUAL, OPTION, INVERSE, POOLED = range(5)
 #: States of an account.
 HEALTHY, MARGIN_CALL, REDUCE_ONLY_STATE, LIQUIDATING, BANKRUPT, CLOSED = range(6)
 STATES = ("healthy", "margin call", "reduce only", "liquidating", "bankrupt", "closed")
@@ -239,6 +241,14 @@ MARKET = np.dtype(
         ("index_step", "i8"),  # step at which the index was last renewed
         ("open_interest", "i8"),  # lots, the sum of absolute positions, both sides
         ("funding_paid", "i8"),  # quote units paid by longs or shorts so far
+        ("right", "i8"),  # of an option: 1 call, -1 put; 0 for what is none
+        ("strike", "i8"),  # half ticks, options only
+        ("short_initial", "f8"),  # of a short option: fraction of the index at the money, entry
+        ("short_floor", "f8"),  # the least of it, however far out of the money
+        ("short_maintenance", "f8"),  # fraction of the index against liquidation
+        ("long_initial", "f8"),  # share of a long option's value that counts for entry
+        ("long_maintenance", "f8"),  # the same against liquidation
+        ("fee_cap", "f8"),  # an option's fees are of its index, and at most this part of its price
     ],
     align=True,
 )
@@ -353,7 +363,8 @@ class Ledger(NamedTuple):
     SEIZURE,
     KEEPER_TAKEOVER,
     STOP_TRIGGERED,
-) = range(16)
+    EXPIRED,
+) = range(17)
 EVENTS = (
     "forced_order",
     "cancel_all",
@@ -371,6 +382,7 @@ EVENTS = (
     "seizure",
     "keeper",
     "stop",
+    "expiry",
 )
 
 #: One row of the append-only log. A parent is the id of the event that caused this one, or -1.
@@ -480,6 +492,31 @@ SYSTEM_ROW = np.dtype(
     align=True,
 )
 
+#: Sensitivities of all options that a population holds on an underlying.
+GREEK_ROW = np.dtype(
+    [
+        ("step", "i8"),
+        ("population", "i8"),
+        ("underlying", "i8"),
+        ("greeks", "f8", (5,)),  # delta, gamma, vega, theta, rho, as in model/options/series.py
+        ("value", "i8"),  # of the options at their marks, quote units
+        ("linear", "f8"),  # base of coins and perpetuals, those outside the venue too
+    ],
+    align=True,
+)
+#: What an option series looked like.
+SERIES_ROW = np.dtype(
+    [
+        ("step", "i8"),
+        ("market", "i8"),
+        ("forward", "f8"),  # quote per unit; in the settlement window the average expected
+        ("volatility", "f8"),  # per root year
+        ("seconds", "f8"),  # to expiry
+        ("greeks", "f8", (5,)),  # of one unit of the underlying
+    ],
+    align=True,
+)
+
 #: Reasons for which an order is refused, counted in `Log.counters`.
 (
     ACCEPTED,
@@ -535,6 +572,8 @@ CURSOR = np.dtype(
         ("last_forced", "i8"),  # id of the newest forced order, -1
         ("judged_forced", "i8"),  # the same when margins were last judged
         ("judged_step", "i8"),  # step in which margins were last judged
+        ("greeks", "i8"),  # rows of sensitivities in the chunk, like the next
+        ("series", "i8"),
     ],
     align=True,
 )
@@ -560,6 +599,8 @@ class Log(NamedTuple):
     forced_volume : (n_markets,) int64, lots of forced fills in this step
     fill : (1,) FILL, the trade being settled
     forced : (1,) ORDER, the forced order being executed
+    greek_rows : (n,) GREEK_ROW, none without options
+    series_rows : (n,) SERIES_ROW, none without options
     """
 
     cursor: Array
@@ -576,6 +617,8 @@ class Log(NamedTuple):
     forced_volume: Array
     fill: Array
     forced: Array
+    greek_rows: Array
+    series_rows: Array
 
 
 # Crowd and outside ------------------------------------------------------------------------------
@@ -680,6 +723,60 @@ class Outside(NamedTuple):
     factor: Array
 
 
+# Options --------------------------------------------------------------------------------------
+
+#: One expiry of one underlying.
+OPTION_EXPIRY = np.dtype(
+    [
+        ("underlying", "i8"),
+        ("step", "i8"),  # at whose begin it expires, counted from the start of the run
+        ("window", "i8"),  # steps before it over which the index is averaged
+        ("sum", "i8"),  # of the index at the samples so far, half ticks
+        ("samples", "i8"),
+        ("settled", "i8"),  # 1 once its positions were closed
+        ("level", "f8"),  # of its smile at the start, per root year
+        ("remaining", "f8"),  # share of the average that is still to come
+        ("spread", "f8"),  # volatility of the average over that of the forward
+        ("vega", "f8"),  # of the makers, told in this block so far, quote per 1.00 of volatility
+        ("pressing", "f8"),  # the same as told in the last block
+    ],
+    align=True,
+)
+#: Volatility surface of one underlying.
+OPTION_SURFACE = np.dtype(
+    [
+        ("variance", "f8"),  # moving average of squared log returns of the reference, per year
+        ("first_variance", "f8"),  # the same when the surface was as the scenario says
+        ("ratio", "f8"),  # of variances now and then, as far as the surface has followed
+        ("last_log", "f8"),  # log price at the last look
+    ],
+    align=True,
+)
+
+
+class Options(NamedTuple):
+    """Option series that are markets; a series is a row, by underlying, expiry and strike.
+
+    Attributes
+    ----------
+    series : (n_series,) SERIES of model/options/series.py, as marked now
+    markets : (n_series,) int64, market of each series
+    places : (n_markets,) int64, series of each market, -1 for what is no option
+    expiries : (n_expiries,) OPTION_EXPIRY
+    smiles : (n_expiries, 5) float64, level, skew, curvature, floor, cap now
+    surfaces : (n_underlyings,) OPTION_SURFACE
+    greeks : (n_series, 5) float64, sensitivities of one lot at the last mark
+    """
+
+    series: Array
+    markets: Array
+    places: Array
+    expiries: Array
+    smiles: Array
+    surfaces: Array
+    greeks: Array
+
+
 # Program --------------------------------------------------------------------------------------
 
 N_PARAMETERS = 28
@@ -745,6 +842,7 @@ class State(NamedTuple):
     parts : (n_parts,) PART
     params : (n_parts, N_PARAMETERS) float64
     stops : group, see there
+    options : group, see there
     """
 
     clock: Array
@@ -758,3 +856,4 @@ class State(NamedTuple):
     parts: Array
     params: Array
     stops: Stops
+    options: Options

@@ -17,7 +17,7 @@ from crossmargin.model.book import (
 from crossmargin.model.depth import price_of_taking, takeable
 from crossmargin.model.integers import LARGEST, to_units_up
 from crossmargin.model.kernel import kernel
-from crossmargin.model.ledger import charge, notional_of, strain, trade
+from crossmargin.model.ledger import charge, fee_rate, notional_of, strain, trade
 from crossmargin.model.log import displaced, displaced_alone, is_tracing, trace_trade
 from crossmargin.model.margin.numbers import free_collateral, initial_requirement
 from crossmargin.model.state import (
@@ -38,6 +38,7 @@ from crossmargin.model.state import (
     NO_MARGIN,
     NOT_FILLABLE,
     NOT_REDUCING,
+    OPTION,
     POST_ONLY,
     REDUCE_ONLY,
     REFILL,
@@ -79,7 +80,8 @@ def _entry_loss(book, ledger, message, limit):
     if message.action != MARKET_ORDER and message.life == GOOD_TILL_CANCELLED:
         worse = (2 * limit - market.mark) * message.side
         loss += max(0, worse) * (message.quantity - lots)
-    fee = to_units_up(2 * paid * market.half_unit * market.taker_fee)
+    rate = fee_rate(market, 2 * paid / max(1, lots), market.taker_fee)
+    fee = to_units_up(2 * paid * market.half_unit * rate)
     return loss * market.half_unit + max(0, fee)
 
 
@@ -92,7 +94,7 @@ def _is_well_covered(book, ledger, log, message, limit):
     row, market = message.account, np.int64(message.market)
     m, spare = ledger.markets[market], ledger.accounts[message.account].spare
     cursor = log.cursor[0]
-    if spare <= 0 or m.kind == SPOT or cursor.judged_step != cursor.step:
+    if spare <= 0 or m.kind == SPOT or m.kind == OPTION or cursor.judged_step != cursor.step:
         return False
     bids, asks = book.open_lots[row, market, 0], book.open_lots[row, market, 1]
     worst = abs(ledger.lots[row, market]) + max(bids, asks) + message.quantity
@@ -182,9 +184,9 @@ def settle(book, ledger, log, step, author_class):
     market = ledger.markets[fill.market]
     trade(ledger, log, fill)
     notional = 2 * fill.price * market.half_unit * fill.quantity
-    charge(ledger, fill.maker, notional, market.maker_fee)
+    charge(ledger, fill.maker, notional, fee_rate(market, 2 * fill.price, market.maker_fee))
     if author_class != FORCED:  # a forced order pays its penalty instead
-        charge(ledger, fill.taker, notional, market.taker_fee)
+        charge(ledger, fill.taker, notional, fee_rate(market, 2 * fill.price, market.taker_fee))
     shift = displaced(book, log, np.int64(fill.market), author_class)
     log.cursor[0].fills += 1
     if is_tracing(log, step):

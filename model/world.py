@@ -30,6 +30,8 @@ CHUNKS = {
     "market_rows": "rows",
     "system_rows": "rows",
     "unhedged_rows": "rows",
+    "greek_rows": "greeks",
+    "series_rows": "series",
 }
 
 
