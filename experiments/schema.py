@@ -259,8 +259,8 @@ class Scenario(Table):
             for name in population.markets
         }
         initial = self.initial or Initial()
-        if self.snapshot is not None and self.option:
-            raise ValueError("snapshot: knows no options; leave [[option]] or [snapshot] out")
+        if self.option and (self.snapshot is not None or initial.burn_in is not None):
+            raise ValueError("option: neither [snapshot] nor [initial.burn_in] knows options")
         if self.snapshot is not None and initial.burn_in is not None:
             raise ValueError("initial: burn_in: would trade away what [snapshot] brings in")
         perpetuals = [market.name for market in self.market if market.kind == "perpetual"]

@@ -61,9 +61,11 @@ def add_position(state, row, a, market):
 
 @kernel
 def record_series(state, step):
-    """Write one row a series."""
+    """Write one row a living series."""
     options, log = state.options, state.log
     for i in range(options.series.shape[0]):
+        if options.expiries[options.series[i].expiry].settled == 1:
+            continue
         row, s = log.series_rows[log.cursor[0].series], options.series[i]
         row.step = step
         row.market = options.markets[i]
