@@ -18,6 +18,7 @@ from crossmargin.experiments.filling import (
     fill_reports,
     fill_venue,
 )
+from crossmargin.experiments.filling_options import check_traders, fill_options
 from crossmargin.experiments.initial.dividing import divide
 from crossmargin.experiments.initial.first_stops import place_first_stops
 from crossmargin.experiments.initial.positions import hold
@@ -102,6 +103,8 @@ def _sizes(scenario: Scenario, blocks: list[Block], n_parts: int, prices: list[f
         reports=max(1, sum(block.count for block in blocks if is_reporting(block))),
         window=WINDOW,
         populations=len(scenario.population),
+        series=sum(market.series is not None for market in scenario.market),
+        expiries=sum(len(table.expiries) for table in scenario.option),
     )
 
 
@@ -180,6 +183,7 @@ def frame_of(scenario: Scenario, seed: int, highest: Sequence[float] = ()) -> Fr
     prices, paths = first_prices(scenario, seed)
     entries = program_of(scenario)
     blocks = lay_out(scenario, system_rows(scenario))
+    check_traders(blocks, scenario)
     most = list(highest) or highest_prices(prices, paths)
     state = blank_state(
         _sizes(scenario, blocks, len(entries), most), seed, scenario.run.block_seconds
@@ -187,6 +191,7 @@ def frame_of(scenario: Scenario, seed: int, highest: Sequence[float] = ()) -> Fr
     fill_markets(state, scenario, prices)
     fill_venue(state, scenario)
     state = fill_outside(state, scenario, prices, paths)
+    fill_options(state, scenario)
     price_markets(state, scenario)
     fill_accounts(state, blocks, seed)
     fill_reports(state, scenario, blocks, prices)

@@ -10,8 +10,17 @@ from crossmargin.experiments.schema import MarketTable, Scenario
 from crossmargin.experiments.wiring import Entry, numbers_row
 from crossmargin.model.draws import population_key
 from crossmargin.model.errors import ParameterError, ScenarioError
-from crossmargin.model.state import FIRST_SETTLEMENT, State
+from crossmargin.model.state import FIRST_SETTLEMENT, OPTION, State
 from crossmargin.model.traits import draw
+
+#: Kinds of market by their word in a scenario.
+#: Parts of the venue that leave options to parts of their own.
+NOT_OF_OPTIONS = ("venue.mark", "venue.funding")
+
+
+def _where(table: MarketTable) -> str:
+    """Key of a market in its scenario; a series stands in the table that lists it."""
+    return f"market.{table.name}" if table.series is None else f"option.{table.series.option}"
 
 
 def _tick_units(scenario: Scenario, market: MarketTable) -> int:
@@ -20,7 +29,7 @@ def _tick_units(scenario: Scenario, market: MarketTable) -> int:
     whole = round(exact)
     if whole < 1 or abs(exact - whole) > 1e-6 * whole:
         raise ParameterError(
-            f"market.{market.name}: half a tick times a lot is {exact:g} units of "
+            f"{_where(market)}: half a tick times a lot is {exact:g} units of "
             f"{scenario.asset[0].name}; it must be a whole number: raise tick, lot or "
             f"asset.{scenario.asset[0].name}.decimals"
         )
@@ -32,7 +41,7 @@ def _check_lot(scenario: Scenario, market: MarketTable, half_price: int, half_un
     one = 10 ** scenario.asset[0].decimals
     if HEADROOM * half_price * half_unit > LARGEST_LOT:
         raise ScenarioError(
-            f"market.{market.name}.lot = {market.lot}: one lot is worth "
+            f"{_where(market)}.lot = {market.lot}: one lot is worth "
             f"{half_price * half_unit / one:.3g} {scenario.asset[0].name}; at most "
             f"{LARGEST_LOT / HEADROOM / one:.3g} is allowed: lower lot or "
             f"asset.{scenario.asset[0].name}.decimals"
@@ -187,6 +196,9 @@ def fill_program(state: State, entries: list[Entry], blocks: list[Block]) -> Non
         row["first"], row["count"] = first, last - first
         row["market"], row["underlying"] = entry.market, entry.underlying
         row["markets"] = (1 << len(state.ledger.markets)) - 1
+        if entry.key in NOT_OF_OPTIONS:
+            options = np.flatnonzero(state.ledger.markets["kind"] == OPTION)
+            row["markets"] -= sum(1 << int(m) for m in options)
         row["after_forced"] = entry.after_forced
         row["population"] = -1
         if entry.part.name == "round":

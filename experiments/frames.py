@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from crossmargin.agents.columns import modes_of
+from crossmargin.experiments import option_frames
 from crossmargin.model.contagion.levels import system_names
 from crossmargin.model.contagion.price_ledger import half_tick_units
 from crossmargin.model.state import (
@@ -216,6 +217,7 @@ def accounts(world: World, start: Array) -> pd.DataFrame:
         frame[f"position:{name}"] = ledger.lots[:, m] * units.lot[m]
     for u, name in enumerate(world.names.underlyings):
         frame[f"exposure:{name}"] = exposures(world, u)
+    frame |= option_frames.of_accounts(world)
     frame["unhedged"] = world.state.crowd.unhedged * units.quote
     for a, name in enumerate(world.names.assets):
         frame[f"balance:{name}"] = ledger.balances[:, a] / 10.0 ** int(ledger.assets[a]["decimals"])
@@ -228,11 +230,14 @@ def accounts(world: World, start: Array) -> pd.DataFrame:
 def exposures(world: World, underlying: int) -> Floats:
     """Net exposure of every account to an underlying, base: spot, perpetuals and what is outside.
 
-    That of a hedged trader is 0 until somebody closes one of its legs.
+    That of a hedged trader is 0 until somebody closes one of its legs. Options count by their delta.
     """
     markets = world.state.ledger.markets
-    lots = world.state.ledger.lots + world.state.crowd.outside_lots
-    return np.asarray(lots @ np.where(markets["underlying"] == underlying, markets["lot"], 0.0))
+    units = np.where(markets["underlying"] == underlying, markets["lot"], 0.0)
+    if not len(world.state.options.series):
+        return np.asarray((world.state.ledger.lots + world.state.crowd.outside_lots) @ units)
+    held = world.state.ledger.lots @ option_frames.deltas_of_lots(world, underlying)
+    return np.asarray(held + world.state.crowd.outside_lots @ units)
 
 
 def class_gains(world: World) -> NDArray[np.int64]:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from crossmargin.experiments.frames import Units
 from crossmargin.model.margin.numbers import measure_all
-from crossmargin.model.state import SPOT, Array
+from crossmargin.model.state import OPTION, SPOT, Array
 from crossmargin.model.world import World
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ CLEAR = 3.0
 def near_liquidation(world: World, move: float = NEAR) -> Floats:
     """Base of each market in positions that a common move against them would liquidate.
 
-    Every mark is moved down for the longs and up for the shorts, margins are measured as the venue
+    Every mark but those of options is moved down for the longs and up for the shorts, margins are measured as the venue
     does, and everything is put back.
 
     Returns
@@ -55,7 +55,8 @@ def near_liquidation(world: World, move: float = NEAR) -> Floats:
     marks = ledger.markets["mark"].copy()
     found = np.zeros(len(marks))
     for sign in (1, -1):
-        ledger.markets["mark"] = np.rint(marks * (1.0 - sign * move)).astype(np.int64)
+        moved = np.rint(marks * (1.0 - sign * move)).astype(np.int64)
+        ledger.markets["mark"] = np.where(ledger.markets["kind"] == OPTION, marks, moved)
         measure_all(ledger, book)
         accounts = ledger.accounts
         failing = accounts["maintenance_equity"] < accounts["maintenance_requirement"]

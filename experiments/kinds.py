@@ -4,9 +4,23 @@ from typing import Any
 
 from crossmargin.experiments.limits import HEADROOM, LARGEST_LOT
 from crossmargin.model.errors import ParameterError
-from crossmargin.model.state import FIRST_SETTLEMENT, INVERSE, PERPETUAL, POOLED, SPOT, State
+from crossmargin.model.state import (
+    FIRST_SETTLEMENT,
+    INVERSE,
+    OPTION,
+    PERPETUAL,
+    POOLED,
+    SPOT,
+    State,
+)
 
-KINDS = {"spot": SPOT, "perpetual": PERPETUAL, "inverse": INVERSE, "pool": POOLED}
+KINDS = {
+    "spot": SPOT,
+    "perpetual": PERPETUAL,
+    "option": OPTION,
+    "inverse": INVERSE,
+    "pool": POOLED,
+}
 #: Key of a market to the one kind that has it.
 OWN_KEYS = {"base": "spot", "face": "inverse", "settles_in": "inverse", "pool": "pool"}
 
@@ -23,7 +37,7 @@ def check_keys(table: Any) -> None:
         if (table.kind == kind) != (getattr(table, key) is not None):
             article = "an" if kind == "inverse" else "a"
             raise ValueError(f"{article} {kind} market has {key!r} and no other market does")
-    if (table.kind == "spot") == bool(table.tiers):
+    if (table.kind in ("spot", "option")) == bool(table.tiers):
         raise ValueError(f"a {table.kind} market has {'no' if table.tiers else 'to have'} tiers")
     if table.kind == "inverse" and table.lot != round(table.lot):
         raise ValueError("the lot of an inverse market is a whole number of contracts")

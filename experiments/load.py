@@ -253,6 +253,8 @@ FAMILIES = {
     "venue.oracle": (("oracles",), "model.oracle."),
     "venue.circuit_breaker": (("oracles",), "model.oracle.circuit_breaker"),
     "venue.mark": (("marks",), "model.marks."),
+    "venue.option_mark": (("marks",), "model.options."),
+    "venue.option_greeks": (("record",), "model.options."),
     "venue.funding": (("marks",), "model.funding"),
     "venue.interest": (("marks",), "model.interest"),
     "venue.stops": (("marks",), "model.stops"),

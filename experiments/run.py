@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from crossmargin.experiments import early_warning as warnings
-from crossmargin.experiments import frames
+from crossmargin.experiments import frames, option_frames
 from crossmargin.experiments.build import build
 from crossmargin.experiments.frames import Floats
 from crossmargin.experiments.groups import groups_of, near_liquidation
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Tables of a run, by the name of their file.
 TABLES = ("series", "system", "events", "liquidations", "accounts", "early_warning")
+#: Tables that a run with options has besides.
+OPTION_TABLES = ("greeks", "series_greeks")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +89,16 @@ class Run:
         return warnings.early_warning(self.world)
 
     @functools.cached_property
+    def greeks(self) -> pd.DataFrame:
+        """Sensitivities of options by population and underlying; see `option_frames.greeks`."""
+        return option_frames.greeks(self.world)
+
+    @functools.cached_property
+    def series_greeks(self) -> pd.DataFrame:
+        """Forward, volatility and Greeks of series; see `option_frames.series_greeks`."""
+        return option_frames.series_greeks(self.world)
+
+    @functools.cached_property
     def contagion(self) -> "Contagion":
         """Who brought down whom: graph, cascade, spreaders and losers."""
         from crossmargin.model.contagion.face import Contagion
@@ -111,6 +123,11 @@ class Run:
             if isinstance(value, int | float)
         )
         return f"<b>{self.scenario.name}</b>, seed {self.seed}<table>{rows}</table>"
+
+
+def tables_of(scenario: Scenario) -> tuple[str, ...]:
+    """Names of the tables that a run of a scenario has."""
+    return (*TABLES, *OPTION_TABLES) if scenario.option else TABLES
 
 
 def summarise(run: Run) -> dict[str, Any]:

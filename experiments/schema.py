@@ -5,14 +5,15 @@ Tables with a `kind` are parts: the other keys are the numbers of that part (see
 """
 
 import functools
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from crossmargin.experiments.account_tables import Accounts
 from crossmargin.experiments.initial_tables import Initial
 from crossmargin.experiments.kinds import check_beginning, check_coin, check_keys
 from crossmargin.experiments.loadings import check as check_loadings
+from crossmargin.experiments.option_tables import OptionTable, Series, with_series, without_series
 from crossmargin.experiments.pool_tables import Pool
 from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
 from crossmargin.experiments.population_tables import RESERVED as RESERVED
@@ -113,7 +114,7 @@ class MarketTable(Table):
     """A market on an order book, or contracts against a pool."""
 
     name: Name
-    kind: Literal["perpetual", "spot", "inverse", "pool"] = "perpetual"
+    kind: Literal["perpetual", "spot", "option", "inverse", "pool"] = "perpetual"
     underlying: Name
     base: Name | None = Field(None, description="Asset traded, spot only.")
     tick: float = quantity(..., "quote", "Smallest step of the price.", gt=0)
@@ -136,6 +137,7 @@ class MarketTable(Table):
     )
 
     pool: Pool | None = None
+    series: Series | None = Field(None, description="Of an option; see `[[option]]`.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -174,6 +176,8 @@ class Venue(Table):
     )
     liquidate: Literal["before_matching", "after_matching"] = "before_matching"
     mark: PartTable = Field(default_factory=lambda: {"kind": "median_mark"})
+    option_mark: PartTable = Field(default_factory=lambda: {"kind": "option_marks"})
+    option_greeks: PartTable = Field(default_factory=lambda: {"kind": "option_greeks"})
     oracle: PartTable = Field(default_factory=lambda: {"kind": "aggregate"})
     funding: PartTable = Field(default_factory=lambda: {"kind": "funding"})
     interest: PartTable = Field(default_factory=lambda: {"kind": "interest"})
@@ -201,6 +205,7 @@ class Scenario(Table):
         None, description="Part that moves several underlyings together, with rows of `loading`."
     )
     market: tuple[MarketTable, ...] = Field(min_length=1, max_length=62)
+    option: tuple[OptionTable, ...] = ()
     venue: Venue = Field(default_factory=Venue)
     population: tuple[Population, ...] = Field(min_length=1)
     shock: tuple[PartTable, ...] = ()
@@ -211,6 +216,15 @@ class Scenario(Table):
     def origin(self) -> str:
         """Where it was read from, for errors; its name when no file is known."""
         return self.name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_series(cls, data: Any) -> Any:
+        return with_series(data)
+
+    @model_serializer(mode="wrap")
+    def _fold_series(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_series(handler(self))
 
     @model_validator(mode="after")
     def _names(self) -> Self:
@@ -271,6 +285,8 @@ class Scenario(Table):
             for name in population.markets
         }
         initial = self.initial or Initial()
+        if self.option and (self.snapshot is not None or initial.burn_in is not None):
+            raise ValueError("option: neither [snapshot] nor [initial.burn_in] knows options")
         if self.snapshot is not None and initial.burn_in is not None:
             raise ValueError("initial: burn_in: would trade away what [snapshot] brings in")
         perpetuals = [market.name for market in self.market if market.kind != "spot"]

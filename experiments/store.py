@@ -21,7 +21,8 @@ import pandas as pd
 
 import crossmargin
 from crossmargin.experiments.load import load_scenario
-from crossmargin.experiments.run import TABLES, Run, simulate
+from crossmargin.experiments.run import TABLES as TABLES
+from crossmargin.experiments.run import Run, simulate, tables_of
 from crossmargin.experiments.schema import Scenario
 from crossmargin.experiments.versions import VERSIONED
 from crossmargin.model.errors import ScenarioError
@@ -132,7 +133,7 @@ def staged(folder: Path) -> Iterator[Path]:
 def save(run: Run, folder: Path, *, report: bool = False) -> Path:
     """Write the tables and `run.json` of a run, and `report.html` if asked."""
     with staged(folder) as stage:
-        for name in TABLES:
+        for name in tables_of(run.scenario):
             getattr(run, name).to_parquet(
                 stage / f"{name}.parquet", compression="zstd", index=False
             )
@@ -211,7 +212,7 @@ def reproduce(folder: Path) -> tuple[bool, bool, list[str]]:
     """
     record = read_sidecar(folder)
     scenario = load_scenario(record["scenario"])
-    tables = {name: read_table(folder, name) for name in TABLES}
+    tables = {name: read_table(folder, name) for name in tables_of(scenario)}
     run = simulate(scenario, seed=record["seed"], steps=record["steps"])
     notes = _environment_notes(record)
     is_equal = is_near = True

@@ -48,7 +48,8 @@ def part_tables(scenario: Scenario) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if underlying.name not in rows_of(scenario.reference):
             yield path_of(scenario, u)
     venue = scenario.venue
-    for name in ("oracle", "circuit_breaker", "mark", "funding", "interest", "stops"):
+    options = ("option_mark", "option_greeks") if scenario.option else ()
+    for name in ("oracle", "circuit_breaker", "mark", "funding", "interest", "stops", *options):
         table = getattr(venue, name)
         if table is not None:
             yield f"venue.{name}", table
@@ -179,11 +180,14 @@ def _before_agents(scenario: Scenario) -> Iterator[Entry]:
     for u in range(len(scenario.underlying)):
         yield _tabled("venue.oracle", venue.oracle, underlying=u)
     if venue.circuit_breaker is not None:
-        for m in range(len(scenario.market)):
-            yield _tabled("venue.circuit_breaker", venue.circuit_breaker, market=m)
+        for m, market in enumerate(scenario.market):
+            if market.kind != "option":
+                yield _tabled("venue.circuit_breaker", venue.circuit_breaker, market=m)
     yield _tabled("venue.mark", venue.mark)
     yield _tabled("venue.funding", venue.funding)
     yield _tabled("venue.interest", venue.interest)
+    if scenario.option:
+        yield _tabled("venue.option_mark", venue.option_mark)
     yield from _stops(scenario)
 
 
@@ -225,11 +229,15 @@ def _liquidation(scenario: Scenario) -> Iterator[Entry]:
     for i, table in enumerate(scenario.venue.waterfall):
         yield from _with_keepers(scenario, _tabled(f"venue.waterfall.{i}", table))
     yield _tabled("venue.mark", scenario.venue.mark, after_forced=True)
+    if scenario.option:
+        yield _tabled("venue.option_mark", scenario.venue.option_mark, after_forced=True)
     yield from _stops(scenario, after_forced=True)
     yield from _top_up(scenario, after_forced=True)
     yield _plain("states", after_forced=True)
     for entry in _crowds(scenario, "decisions"):
-        if _is_a(entry.part, "makers"):
+        if _is_a(entry.part, "makers") or (
+            scenario.option and _is_a(entry.part, "option_makers")
+        ):
             yield replace(entry, after_forced=True)
     yield _plain("inbox", after_forced=True)
     yield _plain("round", after_forced=True)
@@ -261,7 +269,10 @@ def program_of(scenario: Scenario) -> list[Entry]:
 
 
 def _records(scenario: Scenario) -> Iterator[Entry]:
-    """What is written down at the end of a block."""
+    """The end of a block: options expire, then what happened is written down."""
+    if scenario.option:
+        yield _plain("expiry")
+        yield _tabled("venue.option_greeks", scenario.venue.option_greeks)
     warning = _tabled("run.early_warning", scenario.run.early_warning)
     if getattr(warning.numbers, "every", 1.0) > 0:
         yield warning

@@ -8,26 +8,34 @@ from crossmargin.model.book import new_book
 from crossmargin.model.inbox import MOMENTS
 from crossmargin.model.ledger import new_ledger
 from crossmargin.model.log import new_log
+from crossmargin.model.options.black76 import GREEKS
+from crossmargin.model.options.series import SERIES
 from crossmargin.model.state import (
     ACCOUNT,
     ASSET,
     CLOCK,
     FACTOR,
+    GREEK_ROW,
     LIQUIDITY_POOL,
     MARKET,
     N_MEMORY,
     N_PARAMETERS,
     N_TRAITS,
+    OPTION_EXPIRY,
+    OPTION_SURFACE,
     ORDER,
     PART,
     REFERENCE,
     REPORT,
+    SERIES_ROW,
     STOP_DESK,
     STOP_RECORD,
     TIER,
     VENUE,
     Crowd,
     Ledger,
+    Log,
+    Options,
     Outside,
     State,
     Stops,
@@ -55,6 +63,8 @@ class Sizes:
     stops: int = 1
     populations: int = 1
     pools: int = 0
+    series: int = 0
+    expiries: int = 0
 
 
 def blank_crowd(sizes: Sizes) -> Crowd:
@@ -78,6 +88,29 @@ def blank_stops(capacity: int) -> Stops:
     stops = Stops(desk=np.zeros(1, STOP_DESK), orders=np.zeros(capacity, STOP_RECORD))
     stops.desk["free"] = -1
     return stops
+
+
+def blank_options(sizes: Sizes) -> Options:
+    """Room for option series, none of which is a market yet."""
+    return Options(
+        series=np.zeros(sizes.series, SERIES),
+        markets=np.zeros(sizes.series, np.int64),
+        places=np.full(sizes.markets, -1, np.int64),
+        expiries=np.zeros(sizes.expiries, OPTION_EXPIRY),
+        smiles=np.zeros((sizes.expiries, 5)),
+        surfaces=np.zeros(sizes.underlyings, OPTION_SURFACE),
+        greeks=np.zeros((sizes.series, len(GREEKS))),
+    )
+
+
+def blank_log(sizes: Sizes) -> Log:
+    """Empty log; rows of sensitivities have room only where there are options."""
+    log = new_log(sizes.accounts, sizes.markets, sizes.steps_a_chunk, sizes.populations)
+    per_step = sizes.populations * sizes.underlyings if sizes.series else 0
+    return log._replace(
+        greek_rows=np.zeros(sizes.steps_a_chunk * per_step, GREEK_ROW),
+        series_rows=np.zeros(sizes.steps_a_chunk * sizes.series, SERIES_ROW),
+    )
 
 
 def blank_ledger(sizes: Sizes) -> Ledger:
@@ -118,7 +151,7 @@ def blank_state(sizes: Sizes, seed: int, block_seconds: float) -> State:
         clock=clock,
         book=book._replace(lots=ledger.lots),  # one array: the book reads, the ledger writes
         ledger=ledger,
-        log=new_log(sizes.accounts, sizes.markets, sizes.steps_a_chunk, sizes.populations),
+        log=blank_log(sizes),
         crowd=blank_crowd(sizes),
         outside=Outside(
             references=np.zeros(sizes.underlyings, REFERENCE),
@@ -131,4 +164,5 @@ def blank_state(sizes: Sizes, seed: int, block_seconds: float) -> State:
         parts=parts,
         params=np.zeros((sizes.parts, N_PARAMETERS)),
         stops=blank_stops(sizes.stops),
+        options=blank_options(sizes),
     )

@@ -29,7 +29,7 @@ from crossmargin.model.ledger import QUOTE, transfer
 from crossmargin.model.levels import level_down, level_up
 from crossmargin.model.markets import acts_on, steps_of
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import INVERSE, POOLED, ROUNDING, SPOT
+from crossmargin.model.state import INVERSE, PERPETUAL, ROUNDING
 
 #: Rates become whole numbers of this part before they meet money.
 RATE = 10**12
@@ -171,8 +171,8 @@ def funding(state, part, step):
     is_sample = step % steps_of(state, state.params[part, P.sample_seconds]) == 0
     for m in range(state.ledger.markets.shape[0]):
         row = state.ledger.markets[m]
-        is_its = row.kind != SPOT and row.kind != POOLED and row.index > 0
-        if not is_its or not acts_on(state, part, m):
+        is_paid = row.kind == PERPETUAL or row.kind == INVERSE
+        if not is_paid or row.index <= 0 or not acts_on(state, part, m):
             continue
         if row.funding_due <= step:
             settle_funding(state, part, m, step)

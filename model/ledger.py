@@ -25,6 +25,7 @@ from crossmargin.model.kernel import kernel
 from crossmargin.model.log import trace_move
 from crossmargin.model.state import (
     FEES,
+    OPTION,
     OUTSIDE,
     SPOT,
     Array,
@@ -128,13 +129,28 @@ def trade(ledger, log, fill):
 
 
 @kernel
+def fee_rate(market, half_price, rate):
+    """Fee on the notional traded at a price in half ticks, fraction.
+
+    That of an option is reckoned on its index and limited to a part of its price.
+    """
+    if market.kind != OPTION:
+        return rate
+    if half_price <= 0:
+        return 0.0
+    on_price = rate * market.index / half_price
+    return max(-market.fee_cap, min(on_price, market.fee_cap))
+
+
+@kernel
 def charge(ledger, log, fill, row, rate):
     """Charge an account of a fill its fee, rounded against the payer; a negative rate is a rebate.
 
     It is a rate of the value traded, in the asset in which the market settles.
     """
     m = ledger.markets[fill.market]
-    fee = to_units_up(abs(contract_value(m, fill.quantity, 2 * fill.price)) * rate)
+    value = abs(contract_value(m, fill.quantity, 2 * fill.price))
+    fee = to_units_up(value * fee_rate(m, 2 * fill.price, rate))
     transfer(ledger, m.settles, row, FEES, fee)
     if m.settles != QUOTE:
         follow(ledger, log, row, m.settles)

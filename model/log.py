@@ -12,11 +12,13 @@ from crossmargin.model.state import (
     EVENT,
     FILL,
     FORCED,
+    GREEK_ROW,
     LIQUIDATION,
     MARKET_ROW,
     N_CLASSES,
     N_REASONS,
     ORDER,
+    SERIES_ROW,
     SYSTEM_ROW,
     TRACE,
     WARNING,
@@ -229,6 +231,8 @@ def new_log(n_accounts: int, n_markets: int, steps: int, n_populations: int = 1)
         forced=np.zeros(1, ORDER),
         warnings=np.zeros(steps, WARNING),
         generations=np.zeros((3, 2 * n_markets + 3, 2 * n_markets)),
+        greek_rows=np.zeros(0, GREEK_ROW),
+        series_rows=np.zeros(0, SERIES_ROW),
     )
     for field in ("author", "last_forced", "judged_forced", "judged_step"):
         log.cursor[field] = -1

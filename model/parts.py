@@ -127,6 +127,7 @@ HOMES = (
     "crossmargin.model.liquidation",
     "crossmargin.model.margin",
     "crossmargin.model.marks",
+    "crossmargin.model.options",
     "crossmargin.model.oracle",
     "crossmargin.model.reference",
     "crossmargin.model.shocks",

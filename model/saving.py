@@ -19,7 +19,17 @@ from typing import Any
 import numpy as np
 
 from crossmargin.model.errors import StateError
-from crossmargin.model.state import Array, Book, Crowd, Ledger, Log, Outside, State, Stops
+from crossmargin.model.state import (
+    Array,
+    Book,
+    Crowd,
+    Ledger,
+    Log,
+    Options,
+    Outside,
+    State,
+    Stops,
+)
 from crossmargin.model.world import CHUNKS
 
 GROUPS: dict[str, Any] = {
@@ -29,6 +39,7 @@ GROUPS: dict[str, Any] = {
     "crowd": Crowd,
     "outside": Outside,
     "stops": Stops,
+    "options": Options,
 }
 HEADER = "header"
 #: What reading a damaged file can raise.

@@ -269,6 +269,14 @@ LIQUIDITY_POOL = np.dtype(
         ("haircut", "i8"),  # profit of traders that was not paid, quote units
         ("borrowed", "i8"),  # borrowing fees that it got, quote units
         ("closed_lots", "i8"),  # of winners that were closed by force, lots
+        ("right", "i8"),  # of an option: 1 call, -1 put; 0 for what is none
+        ("strike", "i8"),  # half ticks, options only
+        ("short_initial", "f8"),  # of a short option: fraction of the index at the money, entry
+        ("short_floor", "f8"),  # the least of it, however far out of the money
+        ("short_maintenance", "f8"),  # fraction of the index against liquidation
+        ("long_initial", "f8"),  # share of a long option's value that counts for entry
+        ("long_maintenance", "f8"),  # the same against liquidation
+        ("fee_cap", "f8"),  # an option's fees are of its index, and at most this part of its price
     ],
     align=True,
 )
@@ -392,7 +400,8 @@ class Ledger(NamedTuple):
     STOP_TRIGGERED,
     HAIRCUT,
     TOP_UP,
-) = range(18)
+    EXPIRED,
+) = range(19)
 EVENTS = (
     "forced_order",
     "cancel_all",
@@ -412,6 +421,7 @@ EVENTS = (
     "stop",
     "haircut",
     "top_up",
+    "expiry",
 )
 
 #: One row of the append-only log. A parent is the id of the event that caused this one, or -1.
@@ -538,6 +548,31 @@ WARNING = np.dtype(
     align=True,
 )
 
+#: Sensitivities of all options that a population holds on an underlying.
+GREEK_ROW = np.dtype(
+    [
+        ("step", "i8"),
+        ("population", "i8"),
+        ("underlying", "i8"),
+        ("greeks", "f8", (5,)),  # delta, gamma, vega, theta, rho, as in model/options/series.py
+        ("value", "i8"),  # of the options at their marks, quote units
+        ("linear", "f8"),  # base of coins and perpetuals, those outside the venue too
+    ],
+    align=True,
+)
+#: What an option series looked like.
+SERIES_ROW = np.dtype(
+    [
+        ("step", "i8"),
+        ("market", "i8"),
+        ("forward", "f8"),  # quote per unit; in the settlement window the average expected
+        ("volatility", "f8"),  # per root year
+        ("seconds", "f8"),  # to expiry
+        ("greeks", "f8", (5,)),  # of one unit of the underlying
+    ],
+    align=True,
+)
+
 #: Reasons for which an order is refused, counted in `Log.counters`.
 (
     ACCEPTED,
@@ -596,6 +631,8 @@ CURSOR = np.dtype(
         ("judged_forced", "i8"),  # the same when margins were last judged
         ("judged_step", "i8"),  # step in which margins were last judged
         ("warnings", "i8"),
+        ("greeks", "i8"),  # rows of sensitivities in the chunk, like the next
+        ("series", "i8"),
     ],
     align=True,
 )
@@ -624,6 +661,8 @@ class Log(NamedTuple):
     warnings : (n,) WARNING
     generations : (3, 2 n_markets + 3, 2 n_markets) float64, work space of the warnings, by
         bandwidth: sales by what moved and what is sold, then depth, then two vectors
+    greek_rows : (n,) GREEK_ROW, none without options
+    series_rows : (n,) SERIES_ROW, none without options
     """
 
     cursor: Array
@@ -642,6 +681,8 @@ class Log(NamedTuple):
     forced: Array
     warnings: Array
     generations: Array
+    greek_rows: Array
+    series_rows: Array
 
 
 # Crowd and outside ------------------------------------------------------------------------------
@@ -748,6 +789,60 @@ class Outside(NamedTuple):
     factor: Array
 
 
+# Options --------------------------------------------------------------------------------------
+
+#: One expiry of one underlying.
+OPTION_EXPIRY = np.dtype(
+    [
+        ("underlying", "i8"),
+        ("step", "i8"),  # at whose begin it expires, counted from the start of the run
+        ("window", "i8"),  # steps before it over which the index is averaged
+        ("sum", "i8"),  # of the index at the samples so far, half ticks
+        ("samples", "i8"),
+        ("settled", "i8"),  # 1 once its positions were closed
+        ("level", "f8"),  # of its smile at the start, per root year
+        ("remaining", "f8"),  # share of the average that is still to come
+        ("spread", "f8"),  # volatility of the average over that of the forward
+        ("vega", "f8"),  # of the makers, told in this block so far, quote per 1.00 of volatility
+        ("pressing", "f8"),  # the same as told in the last block
+    ],
+    align=True,
+)
+#: Volatility surface of one underlying.
+OPTION_SURFACE = np.dtype(
+    [
+        ("variance", "f8"),  # moving average of squared log returns of the reference, per year
+        ("first_variance", "f8"),  # the same when the surface was as the scenario says
+        ("ratio", "f8"),  # of variances now and then, as far as the surface has followed
+        ("last_log", "f8"),  # log price at the last look
+    ],
+    align=True,
+)
+
+
+class Options(NamedTuple):
+    """Option series that are markets; a series is a row, by underlying, expiry and strike.
+
+    Attributes
+    ----------
+    series : (n_series,) SERIES of model/options/series.py, as marked now
+    markets : (n_series,) int64, market of each series
+    places : (n_markets,) int64, series of each market, -1 for what is no option
+    expiries : (n_expiries,) OPTION_EXPIRY
+    smiles : (n_expiries, 5) float64, level, skew, curvature, floor, cap now
+    surfaces : (n_underlyings,) OPTION_SURFACE
+    greeks : (n_series, 5) float64, sensitivities of one lot at the last mark
+    """
+
+    series: Array
+    markets: Array
+    places: Array
+    expiries: Array
+    smiles: Array
+    surfaces: Array
+    greeks: Array
+
+
 # Program --------------------------------------------------------------------------------------
 
 N_PARAMETERS = 28
@@ -813,6 +908,7 @@ class State(NamedTuple):
     parts : (n_parts,) PART
     params : (n_parts, N_PARAMETERS) float64
     stops : group, see there
+    options : group, see there
     """
 
     clock: Array
@@ -826,3 +922,4 @@ class State(NamedTuple):
     parts: Array
     params: Array
     stops: Stops
+    options: Options

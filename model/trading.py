@@ -18,7 +18,7 @@ from crossmargin.model.contracts import lot_notional
 from crossmargin.model.depth import price_of_taking, takeable
 from crossmargin.model.integers import LARGEST, to_units_up
 from crossmargin.model.kernel import kernel
-from crossmargin.model.ledger import charge, notional_of, strain, trade
+from crossmargin.model.ledger import charge, fee_rate, notional_of, strain, trade
 from crossmargin.model.log import displaced, displaced_alone, is_tracing, trace_trade
 from crossmargin.model.margin.numbers import free_collateral, initial_requirement
 from crossmargin.model.state import (
@@ -40,6 +40,7 @@ from crossmargin.model.state import (
     NO_MARGIN,
     NOT_FILLABLE,
     NOT_REDUCING,
+    OPTION,
     POST_ONLY,
     REDUCE_ONLY,
     REFILL,
@@ -95,7 +96,8 @@ def _entry_loss(book, ledger, message, limit):
         worse = (2 * limit - market.mark) * message.side
         loss += max(0, worse) * (message.quantity - lots)
         half_price = min(half_price, 2 * limit)
-    fee = to_units_up((2 * paid * market.half_unit + lots * market.face) * market.taker_fee)
+    rate = fee_rate(market, 2 * paid / max(1, lots), market.taker_fee)
+    fee = to_units_up((2 * paid * market.half_unit + lots * market.face) * rate)
     return _loss_units(market, loss, half_price) + max(0, fee)
 
 
@@ -108,7 +110,7 @@ def _is_well_covered(book, ledger, log, message, limit):
     row, market = message.account, np.int64(message.market)
     m, spare = ledger.markets[market], ledger.accounts[message.account].spare
     cursor = log.cursor[0]
-    if spare <= 0 or m.kind == SPOT or cursor.judged_step != cursor.step:
+    if spare <= 0 or m.kind == SPOT or m.kind == OPTION or cursor.judged_step != cursor.step:
         return False
     bids, asks = book.open_lots[row, market, 0], book.open_lots[row, market, 1]
     worst = abs(ledger.lots[row, market]) + max(bids, asks) + message.quantity

@@ -39,6 +39,8 @@ CHUNKS = {
     "system_rows": "rows",
     "unhedged_rows": "rows",
     "warnings": "warnings",
+    "greek_rows": "greeks",
+    "series_rows": "series",
 }
 
 

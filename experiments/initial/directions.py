@@ -19,7 +19,7 @@ from crossmargin.experiments.initial.histories import Profile
 from crossmargin.experiments.layout import Block
 from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
 from crossmargin.model.errors import ParameterError
-from crossmargin.model.state import SPOT, State
+from crossmargin.model.state import OPTION, SPOT, State
 from crossmargin.model.traits import BY_NOTIONAL, by_agents, draw
 
 
@@ -59,7 +59,8 @@ class Entries:
 
 def perpetuals_of(state: State, block: Block) -> list[int]:
     """Markets in which a population can hold a position."""
-    return [m for m in block.markets if state.ledger.markets["kind"][m] != SPOT]
+    kinds = state.ledger.markets["kind"]
+    return [m for m in block.markets if kinds[m] not in (SPOT, OPTION)]
 
 
 def most_leverage(state: State, market: int) -> float:

@@ -23,6 +23,7 @@ from crossmargin.model.liquidation.prices import (
     bankruptcy_half,
     fillable_half,
     limit_half,
+    option_slipped_half,
     requirement_of,
     slipped_half,
 )
@@ -30,7 +31,7 @@ from crossmargin.model.liquidation.sizes import Sizing, closing_lots, within_cap
 from crossmargin.model.margin.numbers import is_unhealthy, measure
 from crossmargin.model.markets import steps_of
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import CLOSED, FORCED_ORDER, SPOT
+from crossmargin.model.state import CLOSED, FORCED_ORDER, OPTION, SPOT
 
 PHASE = "liquidation"
 AT_MARK, AT_BANKRUPTCY, AT_FILLABLE = range(3)
@@ -96,6 +97,14 @@ class Parameters(Numbers):
     first: Literal["requirement", "loss", "profit"] = number(
         "requirement", "choice", source="default of its own", doc="Which position goes first."
     )
+    option_slippage: float = number(
+        0.005,
+        "fraction of the index",
+        low=0,
+        high=1,
+        source="default of its own",
+        doc="Worst price of an option under the limit `mark`, where that is further.",
+    )
 
 
 P = slots(Parameters)
@@ -132,7 +141,11 @@ def limit_price(ledger, numbers, row, market):
     if numbers[P.limit] == AT_FILLABLE:
         spread, adjustment = numbers[P.spread], numbers[P.adjustment]
         return limit_half(lots, fillable_half(ledger, row, market, spread, adjustment))
-    return limit_half(lots, slipped_half(ledger, market, lots, numbers[P.slippage]))
+    m, slippage = ledger.markets[market], numbers[P.slippage]
+    if m.kind == OPTION:
+        shares = (slippage, numbers[P.option_slippage])
+        return limit_half(lots, option_slipped_half(m, np.float64(m.mark), lots, shares))
+    return limit_half(lots, slipped_half(ledger, market, lots, slippage))
 
 
 @kernel

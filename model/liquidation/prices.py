@@ -28,7 +28,8 @@ from crossmargin.model.integers import muldiv_up, signed_muldiv, to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import notional_of
 from crossmargin.model.margin.numbers import maintenance_requirement
-from crossmargin.model.state import INVERSE
+from crossmargin.model.margin.option_rule import option_requirement
+from crossmargin.model.state import INVERSE, OPTION
 
 #: No bankruptcy price of an inverse short is further above the mark than so many times.
 HIGHEST = 1000
@@ -37,6 +38,8 @@ HIGHEST = 1000
 @kernel
 def requirement_of(ledger, row, market):
     """Maintenance margin of one position, quote units."""
+    if ledger.markets[market].kind == OPTION:
+        return option_requirement(ledger, row, market)
     notional = notional_of(ledger, market, ledger.lots[row, market], ledger.markets[market].mark)
     return maintenance_requirement(ledger, market, notional)
 
@@ -104,6 +107,17 @@ def slipped_half(ledger, market, lots, slippage):
     """Mark less (for a long) or plus the slippage allowed, half ticks as a float."""
     mark = np.float64(ledger.markets[market].mark)
     return mark * (1.0 - slippage) if lots > 0 else mark * (1.0 + slippage)
+
+
+@kernel
+def option_slipped_half(m, half_price, lots, shares):
+    """Price of an option that is worse by the slippage allowed, half ticks as a float.
+
+    `shares` are one of the price and, as that may be close to nothing, one of the index: the larger
+    counts, a tick at least. Nobody sells below a tick.
+    """
+    room = max(half_price * shares[0], m.index * shares[1], 2.0)
+    return max(2.0, half_price - room) if lots > 0 else half_price + room
 
 
 @kernel

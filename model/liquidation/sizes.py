@@ -21,6 +21,8 @@ from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import notional_of
 from crossmargin.model.liquidation.episode import lot_value
 from crossmargin.model.margin.numbers import tier_of
+from crossmargin.model.margin.option_rule import freed_by_option
+from crossmargin.model.state import OPTION
 
 
 class Sizing(NamedTuple):
@@ -45,6 +47,8 @@ def lots_to_target(ledger, row, market, target):
     account, held = ledger.accounts[row], abs(ledger.lots[row, market])
     short = target * account.maintenance_requirement - account.maintenance_equity
     freed = target * maintenance_rate(ledger, row, market) - ledger.venue[0].penalty_rate
+    if ledger.markets[market].kind == OPTION:
+        freed = freed_by_option(ledger, row, market, target) - ledger.venue[0].penalty_rate
     if freed <= 0.0:
         return held
     return max(0, min(held, to_units(math.ceil(short / (freed * lot_value(ledger, market))))))

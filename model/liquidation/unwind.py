@@ -17,8 +17,15 @@ from crossmargin.model.inbox import arrival, next_message
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel
 from crossmargin.model.liquidation.episode import units_of
+from crossmargin.model.liquidation.prices import option_slipped_half
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import BACKSTOP, DISCRETIONARY, IMMEDIATE_OR_CANCEL, REDUCE_ONLY
+from crossmargin.model.state import (
+    BACKSTOP,
+    DISCRETIONARY,
+    IMMEDIATE_OR_CANCEL,
+    OPTION,
+    REDUCE_ONLY,
+)
 
 PHASE = "liquidation"
 
@@ -29,6 +36,9 @@ class Parameters(Numbers):
     speed: float = number(20_000.0, "quote/s", above=0, doc="Most notional in each market.")
     slippage: float = number(
         0.005, "fraction of the mid", low=0, high=1, doc="Worst price that it takes."
+    )
+    option_slippage: float = number(
+        0.0005, "fraction of the index", low=0, high=1, doc="The same of options, where further."
     )
 
 
@@ -51,8 +61,13 @@ def slice_of(state, part, market):
 def sell(state, part, step, market):
     """Write the order of the vault in one market."""
     side = -1 if state.ledger.lots[BACKSTOP, market] > 0 else 1
+    numbers, m = state.params[part], state.ledger.markets[market]
     worst = 0.5 * state.book.ladders[market].mid
-    worst *= 1.0 + side * state.params[part, P.slippage]
+    worst *= 1.0 + side * numbers[P.slippage]
+    if m.kind == OPTION:
+        shares = (numbers[P.slippage], numbers[P.option_slippage])
+        mid = np.float64(state.book.ladders[market].mid)
+        worst = 0.5 * option_slipped_half(m, mid, -side, shares)
     message = next_message(state.crowd, state.clock)
     message.account = BACKSTOP
     message.market = market

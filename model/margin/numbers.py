@@ -7,7 +7,7 @@ raw equity                 :math:`E = c + \sum v_a + \sum u_m`
 weighted equity            :math:`E^w = c + \sum \lfloor w_a v_a \rfloor + \sum u_m`
 requirement                :math:`R = \sum \lceil r(N_m) N_m \rceil - d(N_m)`
 
-each with the initial and the maintenance weights and tiers. The initial requirement counts the
+each with the initial and the maintenance weights and tiers; options by `option_rule`. The initial requirement counts the
 worst case of resting orders: the larger of what is held if all bids or all asks fill. Entry is
 judged on the initial pair, liquidation on the maintenance pair, bankruptcy on raw equity.
 
@@ -27,7 +27,8 @@ from crossmargin.model.contracts import worth
 from crossmargin.model.integers import to_units, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, notional_of, unrealised
-from crossmargin.model.state import INVERSE, SPOT
+from crossmargin.model.margin.option_rule import option_numbers
+from crossmargin.model.state import INVERSE, OPTION, SPOT
 
 
 @kernel
@@ -121,6 +122,14 @@ def margin_numbers(ledger, book, row):
         lots = ledger.lots[row, m]
         worst = max(abs(lots + book.open_lots[row, m, 0]), abs(lots - book.open_lots[row, m, 1]))
         if worst == 0 or ledger.markets[m].kind == SPOT:
+            continue
+        if ledger.markets[m].kind == OPTION:
+            found = option_numbers(ledger, book, row, m)
+            equity += found[0]
+            initial += found[1]
+            maintenance += found[2]
+            asked += found[3]
+            kept += found[4]
             continue
         gain = unrealised(ledger, row, m) if ledger.markets[m].kind != INVERSE else 0
         mark = ledger.markets[m].mark
