@@ -86,3 +86,9 @@ def test_an_infinite_price_is_a_fault() -> None:
     world.state.outside.references["flow"] = np.inf
     with pytest.raises(Exception, match="not finite"):
         world.run(1)
+
+
+def test_the_depth_outside_is_what_moves_the_log_price_by_one() -> None:
+    world = still_world(10.0)
+    world.run(1)
+    assert world.state.outside.references["depth"][0] == 1e6 / 2.0
