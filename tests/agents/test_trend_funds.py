@@ -154,12 +154,12 @@ def test_herding_makes_them_act_alike() -> None:
     assert alike[0.9] > alike[0.0] + 0.1
 
 
-def test_capacity_bounds_the_position_by_the_depth_outside() -> None:
+def test_capacity_bounds_the_position_by_the_volume_outside() -> None:
     """A full signal of a rich fund, and a market outside that takes little of it."""
     world = fund_world(herding=0.0, leverage=100.0, saturation=1e-3, band=0.0, capacity=0.02)
     state = world.state
     state.outside.references["volatility"] = 1e-4
-    state.outside.references["depth"] = 5_000.0
+    state.outside.references["turnover"] = 5_000.0
     state.outside.trail[0, (STEP - 1) % state.outside.trail.shape[1]] += 0.5
     most = 0.02 * 5_000.0 * ONE / (20_000 * HALF_UNIT)
     share = 1.0 - math.exp(-60.0 / 3600.0)

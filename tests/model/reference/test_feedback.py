@@ -88,7 +88,7 @@ def test_an_infinite_price_is_a_fault() -> None:
         world.run(1)
 
 
-def test_the_depth_outside_is_what_moves_the_log_price_by_one() -> None:
+def test_the_volume_outside_is_published_for_those_who_trade_there() -> None:
     world = still_world(10.0)
     world.run(1)
-    assert world.state.outside.references["depth"][0] == 1e6 / 2.0
+    assert world.state.outside.references["turnover"][0] == 1e6
