@@ -61,11 +61,11 @@ class Parameters(Numbers):
     position_cap: float = number(1_000_000.0, "quote", above=0, doc="In each market.")
     capacity: float = number(
         0.1,
-        "log price outside",
+        "daily volumes outside",
         above=0,
         high=1e9,
         source="default of its own",
-        doc="Move that unwinding the largest positions of all of them outside would cause.",
+        doc="Largest position of all of them together.",
     )
     speed: float = number(50_000.0, "quote/s", above=0, doc="Most notional in each market.")
     margin_use: float = number(0.8, "share of free collateral", above=0, high=1)
@@ -219,14 +219,17 @@ def opportunity(state, part, row, market):
 
 @kernel
 def outside_room(state, part, market, side):
-    """Quote units that an arbitrageur can hedge outside before all like it have closed the gap."""
+    """Quote units that an arbitrageur can hedge outside before all like it have closed the gap.
+
+    A daily volume bought outside moves the log price there by one, as it believes.
+    """
     m = state.ledger.markets[market]
     reference = state.outside.references[m.underlying]
     best = state.book.ladders[market].best[0 if side < 0 else 1]
-    if not 0.0 < reference.depth < np.inf:
+    if reference.turnover <= 0.0:
         return np.inf
     gap = abs(math.log(best * m.tick / reference.price))
-    return gap * reference.depth * whole_units(state.ledger) / state.parts[part].count
+    return gap * reference.turnover * whole_units(state.ledger) / state.parts[part].count
 
 
 @kernel
@@ -234,15 +237,15 @@ def most_held(state, part, row, market):
     """Quote units of an arbitrageur's largest position: its cap, and what outside could take."""
     params = state.params[part]
     most = state.crowd.traits[row, T.size] * params[P.position_cap]
-    depth = state.outside.references[state.ledger.markets[market].underlying].depth
-    if depth > 0.0:
-        most = min(most, params[P.capacity] * depth / state.parts[part].count)
+    turnover = state.outside.references[state.ledger.markets[market].underlying].turnover
+    if turnover > 0.0:
+        most = min(most, params[P.capacity] * turnover / state.parts[part].count)
     return most * whole_units(state.ledger)
 
 
 @kernel
 def room(state, part, row, market, side):
-    """Lots that speed, outside depth, cap and holdings leave room for, before margin."""
+    """Lots that speed, the market outside, cap and holdings leave room for, before margin."""
     params, value = state.params[part], lot_value(state, market)
     held = state.ledger.lots[row, market]
     size = state.crowd.traits[row, T.size] * whole_units(state.ledger)

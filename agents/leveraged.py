@@ -111,9 +111,9 @@ class Traits(Numbers):
 
 P, T = slots(Parameters), slots(Traits)
 
-#: Places in an agent's memory: reserve that is left and first equity, quote units; one plus the step
-#: since which it is called, 0 when it is not, less than 0 the step until which it opens; signed
-#: notional over equity at first.
+#: Places in an agent's memory: reserve that is left and first equity, quote units; one plus the
+#: step since which it is called, 0 when it is not, less than 0 the step until which it opens;
+#: signed notional over equity at first.
 RESERVE, FIRST, CALLED, LEVERAGE = range(4)
 #: A position below this share of the one at first is gone.
 GONE = 0.5

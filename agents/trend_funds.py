@@ -11,13 +11,13 @@ move of the venue's own mid over a short time, or the net flow on its book since
 what takers bought less what they sold over all they traded. The position that it wants has the
 notional
 
-.. math:: N = s\, \min\Big(E L, E \frac{\sigma^*}{\sigma\sqrt Y}, c D\Big)
+.. math:: N = s\, \min\Big(E L, E \frac{\sigma^*}{\sigma\sqrt Y}, c V\Big)
 
 with equity :math:`E`, leverage limit :math:`L`, target volatility :math:`\sigma^*` a year
-:math:`Y`, and a capacity :math:`c` in the depth :math:`D` of the market outside: no fund holds more
-than it could sell there for that fall of the price. Without capacity a fund in a small market buys
-with the gains that its own purchases make, and the price has no bound. The gap to the position is
-closed in slices: each look trades the part that its execution time allows.
+:math:`Y`, and a capacity :math:`c` in the volume :math:`V` that is traded a day outside: no fund
+holds more than it could sell there. Without capacity a fund in a small market buys with the gains
+that its own purchases make, and the price has no bound. The gap to the position is closed in
+slices: each look trades the part that its execution time allows.
 
 **Fast momentum traders** are a second population of this kind with other numbers: a look-back of
 minutes, an execution time of seconds, a higher volatility target (the traits of
@@ -64,11 +64,11 @@ class Parameters(Numbers):
     leverage: float = number(3.0, "notional over equity", above=0, high=100, doc="Limit.")
     capacity: float = number(
         0.02,
-        "log price outside",
+        "daily volumes outside",
         above=0,
         high=1e9,
         source="default of its own",
-        doc="Move that selling its largest position outside would cause.",
+        doc="Largest position of a fund.",
     )
     saturation: float = number(
         1.0, "standard deviations", above=0, high=100, doc="Return with the full signal."
@@ -195,9 +195,9 @@ def wanted_notional(state, part, row, market):
     traits, equity = state.crowd.traits[row], max(0, means_of(state, row))
     yearly = volatility_of(state, part, market) * math.sqrt(YEAR)
     most = equity * min(state.params[part, P.leverage], traits[T.target] / yearly)
-    depth = state.outside.references[state.ledger.markets[market].underlying].depth
-    if depth > 0.0:
-        most = min(most, state.params[part, P.capacity] * depth * whole_units(state.ledger))
+    turnover = state.outside.references[state.ledger.markets[market].underlying].turnover
+    if turnover > 0.0:
+        most = min(most, state.params[part, P.capacity] * turnover * whole_units(state.ledger))
     return most * signal(state, part, row, market)
 
 

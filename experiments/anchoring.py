@@ -19,13 +19,17 @@ def anchor_files(path: Path, table: dict[str, Any]) -> None:
     table : dict
         Its content, not yet checked; changed in place.
     """
-    rows = table.get("underlying", [])
-    for underlying in rows if isinstance(rows, list) else []:
+    for underlying in rows_of(table, "underlying"):
         anchor(path, underlying.get("recording") if isinstance(underlying, dict) else None, "file")
-    initial = table.get("initial")
-    for history in initial.get("volume_at_price", []) if isinstance(initial, dict) else []:
+    for history in rows_of(table.get("initial"), "volume_at_price"):
         anchor(path, history, "file")
         anchor(path, history, "candles")
+
+
+def rows_of(table: Any, key: str) -> list[Any]:
+    """Rows under a key; none where the table is wrong, which the schema says later, by its key."""
+    rows = table.get(key) if isinstance(table, dict) else None
+    return rows if isinstance(rows, list) else []
 
 
 def anchor(path: Path, table: Any, key: str) -> None:

@@ -715,7 +715,7 @@ REFERENCE = np.dtype(
             "own_log",
             "f8",
         ),  # log of its own volatility over the stated one, of a loading
-        ("depth", "f8"),  # quote bought that moves its log price by one; 0 when it is not known
+        ("turnover", "f8"),  # quote traded a day outside; 0 when it is not known
     ],
     align=True,
 )

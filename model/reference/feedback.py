@@ -8,10 +8,11 @@ outside since the last block (negative: sold) move the log price by
 with elasticity :math:`e` and the daily volume :math:`V`; a share of it is lasting, the rest
 decays with a half-life. The impact is linear, so that it sums over blocks of any length.
 
-The notional :math:`V/e` that would move the log price by one is published as the depth of the
-market outside. Who hedges there or follows its trend bounds itself by it: arbitrageurs who bought
-more than closes the gap that they see would push the price beyond it, and a fund that grew with the
-gains that its own purchases make would drive a small market anywhere.
+The volume is published, and who hedges outside or follows the trend there bounds itself by it, as
+one who does not know the elasticity and takes it for 1: arbitrageurs who bought more than closes
+the gap that they see would push the price beyond it, and a fund that grew with the gains that its
+own purchases make would drive a small market anywhere. What they do does not depend on the
+elasticity, so that the push of the venue can be reckoned at another one from the same trades.
 
 References
 ----------
@@ -102,7 +103,7 @@ def show(state, part, step):
     u, seconds = np.int64(state.parts[part].underlying), state.clock[0].block_seconds
     reference, trail = state.outside.references[u], state.outside.trail
     numbers = state.params[part]
-    reference.depth = numbers[F.daily_volume] / numbers[F.elasticity]
+    reference.turnover = numbers[F.daily_volume]
     total = reference.base_log + reference.shock + reference.lasting + reference.passing
     reference.price = math.exp(total)
     if not (0.0 < reference.price < np.inf):

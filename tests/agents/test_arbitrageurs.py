@@ -272,3 +272,31 @@ def test_without_money_nothing_happens():
     world.run(1)
     assert not len(sent(world))
     assert not any(residuals_of(world.state).values())
+
+
+@pytest.mark.parametrize(("n", "side"), [(1, 1), (4, 1), (4, -1)])
+def test_all_together_they_close_a_gap_outside_and_no_more(n, side):
+    """Each trades its part of what moves a market of stated volume by the gap that it sees."""
+    world = arbitrage_world(n, parts=("states", "arbitrageurs"), markets=(PERP,), speed=1e9)
+    state = world.state
+    state.outside.references["turnover"] = 40_000.0
+    state.book.ladders["best"][0] = (9_999, 9_800) if side > 0 else (10_200, 10_201)
+    world.run(1)
+    messages = sent(world)
+    gap = math.log(1.02) if side < 0 else -math.log(0.98)
+    assert len(messages) == n
+    lots = gap * 40_000.0 / n / (100.0 * LOT)
+    np.testing.assert_allclose(messages["quantity"], lots, atol=1.01)
+    assert (messages["side"] == side).all()
+
+
+def test_what_they_hold_is_bound_by_the_volume_outside():
+    """Together they hold a part of the daily volume outside, and no more."""
+    bounds = {"speed": 1e9, "position_cap": 1e9, "capacity": 0.1}
+    world = arbitrage_world(markets=(PERP,), **bounds)
+    state, row = world.state, first_row(world.state)
+    state.outside.references["turnover"] = 40_000.0
+    send(state, row + 1, -1, 9_500, 10_000_000)
+    for _ in range(5):
+        world.run(1, audit=True)
+    assert state.ledger.lots[row, 0] == pytest.approx(0.1 * 40_000.0 / (100.0 * LOT), abs=1)

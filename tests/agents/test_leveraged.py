@@ -6,10 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crossmargin.agents.leveraged import CALLED, RESERVE
+from crossmargin.agents.leveraged import CALLED, LEVERAGE, RESERVE
+from crossmargin.agents.leveraged import FIRST as OPENED
 from crossmargin.agents.stage import FIRST, ONE, PRICE, TICK, Stage
+from crossmargin.experiments.build import build
+from crossmargin.experiments.load import load_scenario
+from crossmargin.experiments.run import simulate
 from crossmargin.model.state import IMMEDIATE_OR_CANCEL, REDUCE_ONLY
 from tests.agents.stages import block, stage
+from tests.experiments.initial.markets import FEW
 
 HALF = round(2 * PRICE / TICK)
 ADDER, REDUCER, WAITER = 0.1, 0.4, 0.9
@@ -118,3 +123,91 @@ def test_a_halted_market_is_left_alone() -> None:
     made = crowd(2, temper=REDUCER)
     made.world.state.ledger.markets["halted_until"] = 100
     assert not len(block(made, 2, half_of(CALL)))
+
+
+# New owners -----------------------------------------------------------------------------------
+
+
+def emptied(n: int = 2, **numbers: float) -> Stage:
+    """Accounts that were opened with 300,000 lots on 10,000 and hold nothing any more."""
+    made = crowd(n, numbers=numbers)
+    ledger = made.world.state.ledger
+    ledger.lots[FIRST:, 0] = ledger.cost[FIRST:, 0] = 0
+    return made
+
+
+def test_without_renewal_nobody_comes_back() -> None:
+    made = emptied()
+    for step in range(2, 30):
+        assert not len(block(made, step, HALF))
+    assert not made.world.state.crowd.requests.any()
+
+
+def test_a_new_owner_brings_equity_back_and_a_new_reserve() -> None:
+    made = emptied(renewal=1e-3)
+    state = made.world.state
+    state.ledger.balances[FIRST, 0] = 4_000 * ONE
+    state.crowd.memory[FIRST, RESERVE] = 0.0
+    assert not len(block(made, 2, HALF))
+    assert state.crowd.requests[FIRST] == 6_000 * ONE
+    assert state.crowd.memory[FIRST, RESERVE] == 5_000 * ONE
+
+
+def test_a_new_owner_builds_the_position_of_the_old_one_in_slices() -> None:
+    """Longs long and shorts short, to the leverage at first; what is left decays exponentially."""
+    made = emptied(renewal=1e-3, opening=10.0)
+    state = made.world.state
+    seconds = float(state.clock["block_seconds"][0])
+    memory = state.crowd.memory
+    wanted = memory[FIRST : FIRST + 2, LEVERAGE] * memory[FIRST : FIRST + 2, OPENED]
+    assert wanted[0] > 0 > wanted[1]
+    mid = int(state.book.ladders["mid"][0])
+    lots = np.abs(wanted) / (mid * state.ledger.markets["half_unit"][0])
+    block(made, 2, HALF)
+    share = 1.0 - math.exp(-seconds / 10.0)
+    ledger, rows = state.ledger, slice(FIRST, FIRST + 2)
+    for step, held in enumerate((0.0, 0.5, 0.8), 3):
+        ledger.lots[rows, 0] = np.sign(wanted) * held * lots
+        ledger.cost[rows, 0] = ledger.lots[rows, 0] * HALF * ledger.markets["half_unit"][0]
+        state.crowd.requests[:] = state.clock["n_inbox"] = 0
+        messages = block(made, step, HALF)
+        assert [int(m["side"]) for m in messages] == [1, -1]
+        np.testing.assert_allclose(messages["quantity"], lots * (1.0 - held) * share, atol=2)
+
+
+def test_new_owners_come_at_the_stated_rate_and_only_where_the_position_is_gone() -> None:
+    made = emptied(400, renewal=100.0)
+    state = made.world.state
+    state.ledger.lots[FIRST : FIRST + 200 : 2, 0] = 200_000  # of 300,000: not gone
+    steps = round(100.0 / float(state.clock["block_seconds"][0]))
+    for step in range(2, 2 + steps):
+        block(made, step, HALF)
+        state.clock["n_inbox"] = 0
+    opened = state.crowd.memory[FIRST : FIRST + 400, CALLED] < 0
+    assert not opened[:200:2].any()
+    others = np.concatenate([opened[1:200:2], opened[200:]])
+    assert others.mean() == pytest.approx(1.0 - math.exp(-1.0), abs=0.1)
+
+
+def longs_left(renewal: float, seed: int) -> float:
+    """Position of leveraged longs, a day and a half after a fall as long, over the first one."""
+    changes = {
+        "run.block_seconds": 60.0,
+        "run.steps": 3 * 1440,
+        "population.longs.position.leverage": {"uniform": [4.0, 18.0]},
+        "population.longs.wealth": {"lognormal": [1e4, 0.7]},
+        "population.longs.behaviour.renewal": renewal,
+        "shock": [{"kind": "price_shock", "at": 3600.0, "change": -0.1, "spread": 129600.0}],
+    }
+    run = simulate("calm", seed=seed, overrides=FEW | changes)
+    longs = run.accounts[run.accounts["population"] == "longs"]["position:BTC-PERP"].sum()
+    start = build(load_scenario("calm", FEW | changes), seed)
+    held = start.state.ledger.lots[start.state.ledger.accounts["population"] == 2, 0].sum() * 1e-4
+    return float(longs / held)
+
+
+def test_leveraged_longs_are_there_again_days_after_a_fall() -> None:
+    """Without new owners most of what was liquidated never comes back."""
+    for seed in (1, 2):
+        assert longs_left(0.0, seed) < 0.5
+        assert longs_left(43200.0, seed) > 0.75

@@ -152,3 +152,29 @@ def test_herding_makes_them_act_alike() -> None:
             found.append(abs(own.sum()) / own.abs().sum())
         alike[herding] = float(np.mean(found))
     assert alike[0.9] > alike[0.0] + 0.1
+
+
+def test_capacity_bounds_the_position_by_the_volume_outside() -> None:
+    """A full signal of a rich fund, and a market outside that takes little of it."""
+    world = fund_world(herding=0.0, leverage=100.0, saturation=1e-3, band=0.0, capacity=0.02)
+    state = world.state
+    state.outside.references["volatility"] = 1e-4
+    state.outside.references["turnover"] = 5_000.0
+    state.outside.trail[0, (STEP - 1) % state.outside.trail.shape[1]] += 0.5
+    most = 0.02 * 5_000.0 * ONE / (20_000 * HALF_UNIT)
+    share = 1.0 - math.exp(-60.0 / 3600.0)
+    assert int(sent(world)[0]["quantity"]) == pytest.approx(share * most, abs=1.01)
+
+
+@pytest.mark.parametrize("daily_volume", [1e6, 1e7])
+def test_momentum_and_arbitrage_do_not_drive_a_small_market_anywhere(daily_volume: float) -> None:
+    """Twenty funds with four times the daily volume of the market outside, for two hours.
+
+    A lasting push feeds their signal, the signal their purchases, and these the push.
+    """
+    funds = population("momentum", "trend_funds", 20, wealth=2e5, **momentum_numbers())
+    table = crowded(funds, steps=1500)
+    table["underlying"][0]["path"]["daily_volume"] = daily_volume
+    run = simulate(table, seed=0)
+    outside = run.series.loc[run.series["market"] == NAME, "reference"].to_numpy()
+    assert 0.7 < outside.min() / 50_000.0 < outside.max() / 50_000.0 < 1.4

@@ -72,6 +72,8 @@ def test_overrides_reach_named_rows_numbered_rows_and_parts() -> None:
         ("depth = 1e5", "depth = true", ["population.makers", "depth", "truth value"]),
         ("initial = 0.05", "initial = 0.01", ["tiers", "maintenance is above initial"]),
         ('name = "shorts"', 'name = "longs"', ["longs", "twice"]),
+        ("[run]", "[initial]\nvolume_at_price = 1\n[run]", ["initial.volume_at_price", "1"]),
+        ("[run]", "[initial]\nvolume_at_price = 'x.csv'\n[run]", ["initial.volume_at_price"]),
         ("collateral = { BTC = 0.25 }", "collateral = { BTC = 1.5 }", ["longs", "more than 1"]),
     ],
 )

@@ -28,6 +28,8 @@ BUSY = {
     "calm_intensity": 200.0,
     "stressed_intensity": 2000.0,
     "slow_half_life": 20 * HOUR,
+    "burst_deviation": 0.2,
+    "burst_half_life": 2 * HOUR,
 }
 
 

@@ -86,3 +86,9 @@ def test_an_infinite_price_is_a_fault() -> None:
     world.state.outside.references["flow"] = np.inf
     with pytest.raises(Exception, match="not finite"):
         world.run(1)
+
+
+def test_the_volume_outside_is_published_for_those_who_trade_there() -> None:
+    world = still_world(10.0)
+    world.run(1)
+    assert world.state.outside.references["turnover"][0] == 1e6
