@@ -32,8 +32,8 @@ import math
 
 import numpy as np
 
-from crossmargin.agents.arbitrageurs import lot_value, reference_price
 from crossmargin.agents.acting import means_of
+from crossmargin.agents.arbitrageurs import lot_value, reference_price
 from crossmargin.agents.taking import (
     Intent,
     coins,

@@ -29,8 +29,8 @@ import math
 
 import numpy as np
 
-from crossmargin.agents.arbitrageurs import reference_price
 from crossmargin.agents.acting import means_of
+from crossmargin.agents.arbitrageurs import reference_price
 from crossmargin.agents.taking import Intent, perpetual_of, price_of, send, value_of, wakes
 from crossmargin.model.integers import to_units
 from crossmargin.model.kernel import kernel

@@ -152,7 +152,9 @@ def _table(found: "ModeComparison", summary: pd.DataFrame) -> page.Section:
     rows = []
     for name, (unit, _) in OUTCOMES.items():
         own = summary[summary["outcome"] == name].set_index("mode")["mean"]
-        cells = {mode: "none" if own[mode] != own[mode] else number(own[mode]) for mode in own.index}
+        cells = {
+            mode: "none" if own[mode] != own[mode] else number(own[mode]) for mode in own.index
+        }
         rows.append({"outcome": name.replace("_", " "), "unit": unit, **cells})
     caption = "Mean over seeds of every outcome."
     return page.Section(

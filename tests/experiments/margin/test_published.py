@@ -20,6 +20,7 @@ from crossmargin.model.margin.arrays import (
     MAINTENANCE,
     MAINTENANCE_EQUITY,
 )
+from tests.reference.binance_brackets import BRACKETS
 
 HERE = Path(__file__).parent
 PORTFOLIO = json.loads((HERE / "derive_portfolio.json").read_text())["cases"]
@@ -239,26 +240,13 @@ def test_tiers_of_hyperliquid() -> None:
     assert report.initial_margin == 10_000_000.0
 
 
-@pytest.mark.parametrize(
-    ("cap", "rate", "amount"),
-    [
-        (50e3, 0.004, 0.0),
-        (250e3, 0.005, 50.0),
-        (1e6, 0.01, 1_300.0),
-        (10e6, 0.025, 16_300.0),
-        (20e6, 0.05, 266_300.0),
-        (50e6, 0.1, 1_266_300.0),
-        (100e6, 0.125, 2_516_300.0),
-        (200e6, 0.15, 5_016_300.0),
-        (300e6, 0.25, 25_016_300.0),
-        (500e6, 0.5, 100_016_300.0),
-    ],
-)
-def test_brackets_of_binance(cap: float, rate: float, amount: float) -> None:
-    """Binance, brackets of BTCUSDT: notional cap, maintenance rate, maintenance amount."""
+@pytest.mark.parametrize(("cap", "rate", "amount", "leverage"), BRACKETS)
+def test_brackets_of_binance(cap: float, rate: float, amount: float, leverage: int) -> None:
+    """Binance, brackets of BTCUSDT: notional cap, maintenance rate, amount, leverage."""
     for notional in (cap, 0.97 * cap):
         report = evaluate_margin(one_perp("BTCUSDT", notional / 1e4, 1e4), "binance-usdm")
         assert report.maintenance_margin == pytest.approx(notional * rate - amount, rel=1e-12)
+        assert report.initial_margin == pytest.approx(notional / leverage, rel=1e-12)
 
 
 @pytest.mark.parametrize(
