@@ -287,6 +287,33 @@ def test_health_factor_of_aave() -> None:
     assert report.liquidation_price["ETH"]["up"] is None
 
 
+@pytest.mark.parametrize(
+    ("price", "share"), [(1500.1, 0.0), (1500.0 * 0.99, 0.5), (1500.0 * 0.951, 0.5), (1424.9, 1.0)]
+)
+def test_close_factor_and_bonus_of_aave(price: float, share: float) -> None:
+    """Aave v3, LiquidationLogic.sol: half above a health factor of 0.95, all below; bonus 5%."""
+    portfolio = {
+        "collateral": {"ETH": 10.0, "USDC": -12450.0},
+        "prices": {"ETH": price},
+        "overrides": {"weights.asset.ETH.maintenance": 0.83},
+    }
+    report = evaluate_margin(portfolio, "aave-v3").to_dict()
+    assert (report["health_factor"] > 0.95) == (share < 1.0)
+    assert report["close_factor"] == share
+    assert report["repaid"] == pytest.approx(share * 12450.0)
+    assert report["seized"] == pytest.approx(1.05 * share * 12450.0)
+
+
+def test_a_small_debt_of_aave_may_be_repaid_whole() -> None:
+    """v3.3: debt or collateral below 2,000 USD; no more is seized than there is."""
+    changes = {"weights.asset.ETH.maintenance": 0.83}
+    small = {"collateral": {"ETH": 1.0, "USDC": -1245.0}, "prices": {"ETH": 1490.0}}
+    assert evaluate_margin(small, "aave-v3", changes).to_dict()["close_factor"] == 1.0
+    poor = {"collateral": {"ETH": 10.0, "USDC": -12450.0}, "prices": {"ETH": 1000.0}}
+    report = evaluate_margin(poor, "aave-v3", changes).to_dict()
+    assert (report["seized"], report["repaid"]) == pytest.approx((10_000.0, 10_000.0 / 1.05))
+
+
 def test_size_premium_of_drift() -> None:
     """Drift v2, margin.rs: max(w, 0.8 w + factor x root of size)."""
     changes = {"size_premium.market.SOL.slope": 0.001}
