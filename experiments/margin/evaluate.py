@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crossmargin.experiments.margin.desk import Desk
-from crossmargin.experiments.margin.parts import greeks_of
 from crossmargin.experiments.margin.lending import liquidation_of
+from crossmargin.experiments.margin.parts import greeks_of
 from crossmargin.experiments.margin.portfolio import Portfolio, load_portfolio, origin_of
 from crossmargin.experiments.margin.presets import flat, load_preset
 from crossmargin.experiments.margin.report import MarginReport
