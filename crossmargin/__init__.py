@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # for editors and type checkers; the same names as in `_HOMES
     from crossmargin.experiments.margin.risk_model import RiskModel as RiskModel
     from crossmargin.experiments.margin.risk_model import check_risk_model as check_risk_model
     from crossmargin.experiments.market import Market as Market
+    from crossmargin.experiments.modes.comparing import ModeComparison as ModeComparison
+    from crossmargin.experiments.modes.comparing import compare_modes as compare_modes
     from crossmargin.experiments.run import Run as Run
     from crossmargin.experiments.run import simulate as simulate
     from crossmargin.experiments.schema import Scenario as Scenario
@@ -68,6 +70,8 @@ _HOMES = {
     "Market": "crossmargin.experiments.market",
     "Scenario": "crossmargin.experiments.schema",
     "load_scenario": "crossmargin.experiments.load",
+    "ModeComparison": "crossmargin.experiments.modes.comparing",
+    "compare_modes": "crossmargin.experiments.modes.comparing",
     "Run": "crossmargin.experiments.run",
     "simulate": "crossmargin.experiments.run",
     "export_snapshot": "crossmargin.experiments.snapshots.exporting",

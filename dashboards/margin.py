@@ -11,6 +11,13 @@ import pandas as pd
 from crossmargin.dashboards import page
 from crossmargin.dashboards.document import document, versions, write_whole
 from crossmargin.dashboards.figures.margin import profit_figure, surface_figure
+from crossmargin.dashboards.margin_tables import (
+    curve_table,
+    figure,
+    greeks_table,
+    positions_table,
+    scenarios_table,
+)
 from crossmargin.dashboards.page import Card, Section
 
 if TYPE_CHECKING:
@@ -64,11 +71,16 @@ def sections(desk: "Desk", report: "MarginReport") -> list[Section]:
         )
         found.append(
             Section(
-                f"profit-{_id(name)}", f"If {name} moves", caption, profit_figure(curve), "", curve
+                f"profit-{_id(name)}",
+                f"If {name} moves",
+                caption,
+                profit_figure(curve),
+                table=curve_table(curve),
             )
         )
     found += [_surface(grid) for grid in surfaces(desk)]
-    found.append(_positions(report))
+    if report.positions:
+        found += [_positions(report), _greeks(report)]
     if report.scenarios:
         found.append(_scenarios(report))
     return found
@@ -78,18 +90,9 @@ def _id(name: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in name.lower())
 
 
-def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Frame of words of some rows."""
-    frame = pd.DataFrame(rows)
-    for column in frame.columns:
-        if pd.api.types.is_float_dtype(frame[column]):
-            frame[column] = frame[column].map("{:,.6g}".format)
-    return frame
-
-
 def _liquidation(report: "MarginReport") -> Section:
     rows = [
-        {"market": market, **{way: "none" if p is None else f"{p:,.6g}" for way, p in both.items()}}
+        {"market": market, **{way: "none" if p is None else figure(p) for way, p in both.items()}}
         for market, both in report.liquidation_price.items()
     ]
     caption = (
@@ -104,13 +107,21 @@ def _liquidation(report: "MarginReport") -> Section:
 
 def _positions(report: "MarginReport") -> Section:
     caption = "What each position brings: the numbers with it less the numbers without it."
-    table = _table(report.positions)
+    table = positions_table(report)
     return Section("positions", "Positions", caption, table=table, is_table=True)
+
+
+def _greeks(report: "MarginReport") -> Section:
+    caption = (
+        "Delta in coins, gamma per quote of the price, vega in quote per 1.00 of volatility, theta "
+        "in quote a day, rho in quote per 1.00 of the rate. Coins held are not counted."
+    )
+    return Section("greeks", "Greeks", caption, table=greeks_table(report), is_table=True)
 
 
 def _scenarios(report: "MarginReport") -> Section:
     caption = "Gain under every scenario, what counts of it, and the row that binds."
-    table = _table(report.scenarios)
+    table = scenarios_table(report)
     return Section("scenarios", "Scenarios", caption, table=table, is_table=True)
 
 

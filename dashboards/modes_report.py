@@ -136,7 +136,7 @@ def _efficiency(found: "ModeComparison") -> page.Section:
             "capital": rows["capital"].map("{:g}".format),
             "efficiency": rows["efficiency"].map("{:.3f}".format),
             "tail loss": rows["tail_loss"].map("{:.4%}".format),
-            "at equal tail loss": rows["at_equal_tail_loss"].map(_known("{:.3f}")),
+            "at equal tail loss": rows["at_equal_tail_loss"].map(_enclosed),
         }
     )
     return page.Section(
@@ -144,15 +144,17 @@ def _efficiency(found: "ModeComparison") -> page.Section:
     )
 
 
-def _known(pattern: str):  # type: ignore[no-untyped-def]
-    return lambda value: "not enclosed" if value != value else pattern.format(value)
+def _enclosed(value: float) -> str:
+    return "not enclosed" if value != value else f"{value:.3f}"
 
 
 def _table(found: "ModeComparison", summary: pd.DataFrame) -> page.Section:
     rows = []
     for name, (unit, _) in OUTCOMES.items():
         own = summary[summary["outcome"] == name].set_index("mode")["mean"]
-        cells = {mode: "none" if own[mode] != own[mode] else number(own[mode]) for mode in own.index}
+        cells = {
+            mode: "none" if own[mode] != own[mode] else number(own[mode]) for mode in own.index
+        }
         rows.append({"outcome": name.replace("_", " "), "unit": unit, **cells})
     caption = "Mean over seeds of every outcome."
     return page.Section(

@@ -127,9 +127,7 @@ def groups_of(
     is_whole = behaviour.part is None or behaviour.part.phase == "oracles"
     if not perpetuals or is_whole or home_of(behaviour, "CROSS_ONLY") or table.mode == "cross":
         return (markets,)
-    named = {
-        name: group for group, members in table.groups.items() for name in members
-    }
+    named = {name: group for group, members in table.groups.items() for name in members}
     found: dict[str, list[int]] = {}
     for m in perpetuals:
         name = scenario.market[m].name

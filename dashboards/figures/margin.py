@@ -1,5 +1,8 @@
 """Charts of the calculator: equity against requirements, and the margin surface."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -48,3 +51,21 @@ def surface_figure(grid: pd.DataFrame) -> go.Figure:
     )
     figure.update_xaxes(title_text=f"move of {grid.columns.name}", tickformat="+.0%")
     return figure.update_yaxes(title_text=f"move of {grid.index.name}", tickformat="+.0%")
+
+
+def venues_figure(rows: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+    """Draw what venues ask for the same portfolio, to enter and to stay."""
+    names = list(rows)
+    figure = blank(height=120 + 44 * len(names), barmode="group", hovermode="y unified")
+    for key, colour in (("maintenance_margin", RED), ("initial_margin", ORANGE)):
+        figure.add_bar(
+            y=names,
+            x=[rows[name][key] for name in names],
+            name=key.replace("_", " "),
+            orientation="h",
+            marker={"color": colour},
+            hovertemplate="%{x:,.2f}",
+        )
+    figure.update_layout(legend_traceorder="reversed")
+    figure.update_xaxes(title_text="quote", exponentformat="B")
+    return figure.update_yaxes(categoryorder="array", categoryarray=names[::-1])

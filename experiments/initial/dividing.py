@@ -14,7 +14,6 @@ apart, since it could not trade otherwise: all goes to the account of the market
 or, where it acts in several, every account gets the same.
 """
 
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -39,7 +39,8 @@ def margin(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Write an HTML page as well.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="The page; by default PORTFOLIO-PRESET.html.")
+        Path | None,
+        typer.Option(help="The page; by default PORTFOLIO-PRESET.html or PORTFOLIO-compared.html."),
     ] = None,
 ) -> None:
     """Evaluate a portfolio under the margin rules of a venue."""
@@ -49,7 +50,8 @@ def margin(
     changes = parse_settings(settings or [])
     names = _names(preset, compare, others)
     if len(names) > 1:
-        _compare(portfolio, names, changes, as_json=as_json)
+        file = out or Path(f"{portfolio.stem}-compared.html") if report or out is not None else None
+        _compare(portfolio, names, changes, as_json=as_json, page=file)
         return
     found = evaluate_margin(portfolio, names[0], changes)
     page = None
@@ -77,11 +79,21 @@ def _names(preset: str | None, compare: list[str] | None, others: list[str] | No
     return list(dict.fromkeys(names))
 
 
-def _compare(portfolio: Path, names: list[str], changes: dict[str, Any], *, as_json: bool) -> None:
+def _compare(
+    portfolio: Path,
+    names: list[str],
+    changes: dict[str, Any],
+    *,
+    as_json: bool,
+    page: Path | None,
+) -> None:
     """Print a table over venues; one that cannot hold the portfolio says why."""
     from crossmargin.experiments.margin.comparing import compare_margin
 
     rows = compare_margin(portfolio, names, changes)
+    if page is not None:
+        home = importlib.import_module("crossmargin.dashboards.margin_comparison")
+        home.write_margin_comparison(rows, portfolio.stem, page)
     if as_json:
         typer.echo(json.dumps(rows))
         return
@@ -104,6 +116,8 @@ def _compare(portfolio: Path, names: list[str], changes: dict[str, Any], *, as_j
     for name, row in rows.items():
         if "not_possible" in row:
             out.print(f"{name}: {row['not_possible']}", markup=False)
+    if page is not None:
+        out.print(f"written: {page}")
 
 
 def _print(report: "MarginReport", page: Path | None) -> None:

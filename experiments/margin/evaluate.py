@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crossmargin.experiments.margin.desk import Desk
+from crossmargin.experiments.margin.lending import liquidation_of
 from crossmargin.experiments.margin.parts import greeks_of
 from crossmargin.experiments.margin.portfolio import Portfolio, load_portfolio, origin_of
 from crossmargin.experiments.margin.presets import flat, load_preset
@@ -81,6 +82,7 @@ def evaluate_margin(
         maintenance_equity=float(numbers[MAINTENANCE_EQUITY]),
         initial_margin=float(numbers[INITIAL]),
         maintenance_margin=float(numbers[MAINTENANCE]),
+        lending=liquidation_of(desk, numbers),
         withdrawable=withdrawable(desk, numbers),
         gross_notional=gross_notional(desk),
         is_liquidatable=is_liquidatable(numbers),

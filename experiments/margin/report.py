@@ -25,6 +25,8 @@ class MarginReport:
         Requirements.
     liquidation_price : dict
         By market, `{"down": price or None, "up": price or None}`.
+    lending : dict or None
+        Of a lending venue: `close_factor`, and what is `repaid` and `seized` at once.
     """
 
     preset: str
@@ -42,6 +44,7 @@ class MarginReport:
     greeks: dict[str, dict[str, float]]
     scenarios: list[dict[str, Any]] = field(repr=False)
     positions: list[dict[str, Any]] = field(repr=False)
+    lending: dict[str, float] | None = None
     notes: tuple[str, ...] = ()
     not_modelled: tuple[str, ...] = field(default=(), repr=False)
 
@@ -108,7 +111,7 @@ class MarginReport:
         if self.reports == "health":
             return {"init_health": self.initial_balance, "maint_health": self.maintenance_balance}
         if self.reports == "health_factor":
-            return {"health_factor": _finite(self.health)}
+            return {"health_factor": _finite(self.health), **(self.lending or {})}
         return {}
 
     def rows(self) -> list[tuple[str, str]]:

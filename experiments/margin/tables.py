@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from crossmargin.experiments.margin.lending import Close
 from crossmargin.experiments.margin.rows import ByMarket, spread
 from crossmargin.experiments.margin.scenario_tables import Scenarios
 from crossmargin.experiments.schema import Table, quantity
@@ -158,4 +159,5 @@ class Preset(Table):
     delta_gamma_vega: ByMarket[DeltaGammaVegaNumbers] | None = None
     liquidity: ByMarket[LiquidityNumbers] | None = None
     adaptive: AdaptiveNumbers | None = None
+    close: Close | None = None
     live: Live = Live()

@@ -82,7 +82,7 @@ class ModeComparison:
         for mode in self.modes:
             own = self.of(mode)
             for name in OUTCOMES:
-                row = {"mode": mode, "outcome": name, "unit": OUTCOMES[name][0]}
+                row: dict[str, Any] = {"mode": mode, "outcome": name, "unit": OUTCOMES[name][0]}
                 row |= _ends("", own.values(name), confidence)
                 if mode != self.modes[0]:
                     differences = own.values(name) - base.values(name)

@@ -105,7 +105,9 @@ def _legs(run: Any, seen: Witnessed, window: float) -> dict[str, float]:
     gained = rows[rows["in_profit"] > 0]
     legs = {(int(r["account"]), int(r["market"])) for r in gained}
     several = set(seen.several.tolist())
-    hit = _together(accounts["owner"][rows["account"]], rows, run.scenario.run.block_seconds, window)
+    hit = _together(
+        accounts["owner"][rows["account"]], rows, run.scenario.run.block_seconds, window
+    )
     return {
         "profitable_legs": float(len(legs)),
         "profitable_notional": quote(run.world, float(gained["in_profit"].astype(float).sum())),

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin.experiments.modes.witness import Held
-from crossmargin.model.ledger import Ledger
 from crossmargin.model.margin.numbers import measure_all
-from crossmargin.model.state import ACCOUNT, Book
+from crossmargin.model.state import ACCOUNT, Book, Ledger
 from crossmargin.model.world import World
 
 Integers = NDArray[np.int64]

@@ -27,6 +27,7 @@ from crossmargin.model.state import (
     Array,
     State,
 )
+from tests.reference.binance_brackets import BRACKETS
 from tests.reference.margin_twin import margin_twin
 from tests.small import (
     ONE,
@@ -196,21 +197,6 @@ def test_tiers_of_hyperliquid() -> None:
     assert MAINTENANCE(state.ledger, 0, 200_000_000 * ONE) == 3_125_000 * ONE
 
 
-#: Binance, BTCUSDT: notional to which a bracket reaches, maintenance rate, maintenance amount.
-BRACKETS = (
-    (50e3, 0.004, 0.0),
-    (250e3, 0.005, 50.0),
-    (1e6, 0.01, 1_300.0),
-    (10e6, 0.025, 16_300.0),
-    (20e6, 0.05, 266_300.0),
-    (50e6, 0.1, 1_266_300.0),
-    (100e6, 0.125, 2_516_300.0),
-    (200e6, 0.15, 5_016_300.0),
-    (300e6, 0.25, 25_016_300.0),
-    (500e6, 0.5, 100_016_300.0),
-)
-
-
 def bracket_tiers() -> tuple[tuple[float, float, float], ...]:
     """Those brackets as tiers, by their lower ends."""
     lowers = [0.0, *(bracket[0] for bracket in BRACKETS[:-1])]
@@ -221,7 +207,7 @@ def test_brackets_of_binance() -> None:
     state = one_market(1, bracket_tiers())
     credits = state.ledger.tiers["maintenance_credit"][0] / ONE
     assert credits == pytest.approx([bracket[2] for bracket in BRACKETS])
-    for upper, rate, amount in BRACKETS:
+    for upper, rate, amount, _ in BRACKETS:
         notional = round((upper - 1) * ONE)
         assert MAINTENANCE(state.ledger, 0, notional) == pytest.approx(
             notional * rate - amount * ONE, abs=1

@@ -20,6 +20,7 @@ from crossmargin.model.margin.arrays import (
     MAINTENANCE,
     MAINTENANCE_EQUITY,
 )
+from tests.reference.binance_brackets import BRACKETS
 
 HERE = Path(__file__).parent
 PORTFOLIO = json.loads((HERE / "derive_portfolio.json").read_text())["cases"]
@@ -239,26 +240,13 @@ def test_tiers_of_hyperliquid() -> None:
     assert report.initial_margin == 10_000_000.0
 
 
-@pytest.mark.parametrize(
-    ("cap", "rate", "amount"),
-    [
-        (50e3, 0.004, 0.0),
-        (250e3, 0.005, 50.0),
-        (1e6, 0.01, 1_300.0),
-        (10e6, 0.025, 16_300.0),
-        (20e6, 0.05, 266_300.0),
-        (50e6, 0.1, 1_266_300.0),
-        (100e6, 0.125, 2_516_300.0),
-        (200e6, 0.15, 5_016_300.0),
-        (300e6, 0.25, 25_016_300.0),
-        (500e6, 0.5, 100_016_300.0),
-    ],
-)
-def test_brackets_of_binance(cap: float, rate: float, amount: float) -> None:
-    """Binance, brackets of BTCUSDT: notional cap, maintenance rate, maintenance amount."""
+@pytest.mark.parametrize(("cap", "rate", "amount", "leverage"), BRACKETS)
+def test_brackets_of_binance(cap: float, rate: float, amount: float, leverage: int) -> None:
+    """Binance, brackets of BTCUSDT: notional cap, maintenance rate, amount, leverage."""
     for notional in (cap, 0.97 * cap):
         report = evaluate_margin(one_perp("BTCUSDT", notional / 1e4, 1e4), "binance-usdm")
         assert report.maintenance_margin == pytest.approx(notional * rate - amount, rel=1e-12)
+        assert report.initial_margin == pytest.approx(notional / leverage, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -297,6 +285,33 @@ def test_health_factor_of_aave() -> None:
     assert report.to_dict()["health_factor"] == pytest.approx(10 * 2000 * 0.83 / 12450)
     assert report.liquidation_price["ETH"]["down"] == pytest.approx(1500.0)
     assert report.liquidation_price["ETH"]["up"] is None
+
+
+@pytest.mark.parametrize(
+    ("price", "share"), [(1500.1, 0.0), (1500.0 * 0.99, 0.5), (1500.0 * 0.951, 0.5), (1424.9, 1.0)]
+)
+def test_close_factor_and_bonus_of_aave(price: float, share: float) -> None:
+    """Aave v3, LiquidationLogic.sol: half above a health factor of 0.95, all below; bonus 5%."""
+    portfolio = {
+        "collateral": {"ETH": 10.0, "USDC": -12450.0},
+        "prices": {"ETH": price},
+        "overrides": {"weights.asset.ETH.maintenance": 0.83},
+    }
+    report = evaluate_margin(portfolio, "aave-v3").to_dict()
+    assert (report["health_factor"] > 0.95) == (share < 1.0)
+    assert report["close_factor"] == share
+    assert report["repaid"] == pytest.approx(share * 12450.0)
+    assert report["seized"] == pytest.approx(1.05 * share * 12450.0)
+
+
+def test_a_small_debt_of_aave_may_be_repaid_whole() -> None:
+    """v3.3: debt or collateral below 2,000 USD; no more is seized than there is."""
+    changes = {"weights.asset.ETH.maintenance": 0.83}
+    small = {"collateral": {"ETH": 1.0, "USDC": -1245.0}, "prices": {"ETH": 1490.0}}
+    assert evaluate_margin(small, "aave-v3", changes).to_dict()["close_factor"] == 1.0
+    poor = {"collateral": {"ETH": 10.0, "USDC": -12450.0}, "prices": {"ETH": 1000.0}}
+    report = evaluate_margin(poor, "aave-v3", changes).to_dict()
+    assert (report["seized"], report["repaid"]) == pytest.approx((10_000.0, 10_000.0 / 1.05))
 
 
 def test_size_premium_of_drift() -> None:

@@ -31,7 +31,9 @@ def hedged(wealth: float = 30.0, **accounts: Any) -> World:
     give(state, first + OTHER, 1e6)
     open_pair(state, first, first + OTHER, COIN, 0)
     open_pair(state, first + OTHER, first, COIN, 1)
-    divide(state, load_scenario("two-coins", {"venue.accounts": accounts}), [block(first, accounts)])
+    divide(
+        state, load_scenario("two-coins", {"venue.accounts": accounts}), [block(first, accounts)]
+    )
     return made
 
 

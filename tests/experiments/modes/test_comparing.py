@@ -42,8 +42,9 @@ def test_positions_and_money_are_equal_between_modes(found: ModeComparison) -> N
 
 
 def test_cross_is_the_scenario_itself(found: ModeComparison) -> None:
-    row = found.of("cross").frame.iloc[1]
-    run = simulate("two-coins", seed=int(row["seed"]), steps=STEPS, overrides=EARLY)
+    rows = found.of("cross").frame
+    row = rows.iloc[1]
+    run = simulate("two-coins", seed=int(rows["seed"].iloc[1]), steps=STEPS, overrides=EARLY)
     for name in ("liquidated_notional", "bad_debt", "adl_notional", "socialised_loss"):
         assert row[name] == run.summary[name]
     rows = run.accounts[run.accounts["liquidations"] > 0]
@@ -127,13 +128,13 @@ def test_bad_input_ends_with_two(
     assert message in capsys.readouterr().err
 
 
-def test_the_command_prints_and_writes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "modes"
     words = ["compare-margin", "two-coins", "--modes", "cross,isolated", "--seeds", "2"]
     with pytest.raises(SystemExit) as stop:
-        main([*words, "--steps", "60", "--hours", "0.1", "--json", "--report", "--out", str(folder)])
+        main(
+            [*words, "--steps", "60", "--hours", "0.1", "--json", "--report", "--out", str(folder)]
+        )
     assert stop.value.code in (0, None)
     printed = json.loads(capsys.readouterr().out)
     written: dict[str, Any] = json.loads((folder / "modes.json").read_text())

@@ -112,9 +112,9 @@ def test_a_key_refuses_what_the_scenario_refuses(key: Key, value: float) -> None
         ("population.makers.behaviour.dept", "did you mean 'population.makers.behaviour.depth'?"),
         ("venue.waterfall.adll.price", "did you mean 'venue.waterfall.adl.price'?"),
         ("market.0.tiers.9.initial", "after 'market.BTC-PERP.tiers' come 0"),
-        ("venue.zzz", "after 'venue' come backstop"),
+        ("venue.zzz", "after 'venue' come accounts"),
         ("zzz", "it begins with one of asset, market"),
-        ("venue", "after 'venue' come backstop"),
+        ("venue", "after 'venue' come accounts"),
         ("venue.insurance.0", "no such key"),
     ],
 )
