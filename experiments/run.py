@@ -140,6 +140,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "insurance_least": float(venue["min_fund"] * one),
         "adl_notional": float(venue["adl_notional"] * one),
         "socialised_loss": float(venue["socialised"] * one),
+        **warnings.reproduction(world),
         **warnings.insolvency(world),
         "stops_triggered": int(world.state.stops.desk["triggered"][0]),
         "unhedged_most": float(world.rows("unhedged_rows").sum(axis=1).max(initial=0) * one),

@@ -164,6 +164,9 @@ def test_a_run_has_the_series_and_the_first_breach() -> None:
     assert late.any()
     assert warning["reproduction"].iloc[:12].max() > 1, "it warns before the fall"
     system, summary = run.system, run.summary
+    calm = warning["step"] < run.liquidations["step"].min()
+    assert summary["reproduction_first"] == warning["reproduction"].iloc[0]
+    assert summary["reproduction_before"] == warning["reproduction"][calm].iloc[-1]
     breached = system.loc[system["insolvency"] > 0]
     assert summary["insolvency_first_step"] == breached["step"].iloc[0]
     assert summary["insolvency_most"] == system["insolvency"].max() > 0
