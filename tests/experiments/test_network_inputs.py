@@ -120,17 +120,16 @@ def test_the_measures_run_on_a_market(market: xm.Market) -> None:
     assert 0 <= ranked.value <= 1
     assert furfine(claims.matrix, claims.equity, [int(np.argmax(shock))]).failed.any()
     held = market.holdings()
-    rows = (held.equity > 0) & (np.abs(held.positions).sum(axis=1) > 0)
-    longs = np.maximum(held.positions[rows], 0)
-    assets = longs.sum(axis=1)
-    weights = longs / np.where(assets > 0, assets, 1.0)[:, None]
+    longs = np.maximum(held.positions, 0)
+    rows = (held.equity > 0) & (longs.sum(axis=1) > held.equity)
+    longs, equity = longs[rows], held.equity[rows]
+    gross = longs.sum(axis=1)
     fall = np.full(len(held.markets), -0.05)
-    sold = fire_sale(
-        assets, held.equity[rows], weights, held.liquidity, fall, leverage=held.leverage[rows]
-    )
+    sold = fire_sale(gross, equity, longs / gross[:, None], held.liquidity, fall)
     assert sold.aggregate_vulnerability < 0
+    assert (sold.direct_vulnerability <= -0.05).all()
     depth = held.depth[0] / held.bandwidth
-    forced = cont_schaanning(longs, np.zeros(len(longs)), held.equity[rows], depth, 20.0)
+    forced = cont_schaanning(longs, np.zeros(len(longs)), equity, depth, 20.0)
     assert forced.losses.sum() >= 0
 
 
