@@ -83,8 +83,8 @@ class Holdings(NamedTuple):
 
     Both take positions without sign: longs alone for a fall. With `gross` their sum by node, a fire
     sale is `fire_sale(gross, equity, longs / gross, liquidity, shock)`, whose own measure of
-    leverage, gross over equity less one, is what keeps the leverage of a derivative account; and the
-    depth of Cont and Schaanning, sales down to a price of nothing, is `depth[0] / bandwidth`.
+    leverage, gross over equity less one, is what keeps that of a derivative account; and the depth
+    of Cont and Schaanning, sales down to a price of nothing, is `depth[0] / bandwidth`.
 
     Attributes
     ----------

@@ -71,7 +71,7 @@ def test_the_row_is_the_matrix_made_from_arrays(seed: int, numbers: dict[str, fl
         ("low", expected.low),
         ("high", expected.high),
     ):
-        assert row[name] == pytest.approx(value, rel=1e-4, abs=1e-9), name
+        assert row[name] == pytest.approx(value, rel=5e-3, abs=1e-9), name
 
 
 def test_the_worlds_drawn_have_something_to_count() -> None:
