@@ -58,6 +58,16 @@ def realised(world: World, steps: Array) -> dict[str, Array]:
         }
 
 
+def reproduction(world: World) -> dict[str, float | None]:
+    """Reproduction number ex ante at step 0 and when last taken before the first liquidation."""
+    rows, liquidated = world.rows("warnings"), world.rows("liquidations")["step"]
+    before = rows[rows["step"] < liquidated.min()] if len(liquidated) else rows
+    return {
+        "reproduction_first": float(rows["reproduction"][0]) if len(rows) else None,
+        "reproduction_before": float(before["reproduction"][-1]) if len(before) else None,
+    }
+
+
 def insolvency(world: World) -> dict[str, Any]:
     """Largest systemic insolvency of a run, quote, and the moment of the first one.
 

@@ -81,6 +81,11 @@ class Exposures(NamedTuple):
 class Holdings(NamedTuple):
     """What is held in common, for `networks.fire_sale` and `networks.cont_schaanning`.
 
+    Both take positions without sign: longs alone for a fall. With `gross` their sum by node, a fire
+    sale is `fire_sale(gross, equity, longs / gross, liquidity, shock)`, whose own measure of
+    leverage, gross over equity less one, is what keeps that of a derivative account; and the depth
+    of Cont and Schaanning, sales down to a price of nothing, is `depth[0] / bandwidth`.
+
     Attributes
     ----------
     positions : (n, m) float64, quote at the mark, below 0 short; of spot markets the coins

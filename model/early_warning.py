@@ -168,7 +168,8 @@ def spectral_radius(table, first, last, gain):
     """Spectral radius of the types from `first` up to `last` of one bandwidth.
 
     Power iteration on K shifted by the radius found so far, which no cycle of K keeps from
-    settling. `gain` is the share of the impact that counts.
+    settling. `gain` is the share of the impact that counts. Where types of nearly equal radius feed
+    one another in one direction alone it settles slowly, and the third digit may be wrong.
     """
     n = table.shape[1]
     depth, x, y = table[n], table[n + 1], table[n + 2]

@@ -70,6 +70,8 @@ def record_accounts(state, part, row):
     row.equity = 0
     row.liquidatable = 0
     row.bankrupt = 0
+    row.negative_equity = 0
+    row.unfunded = 0
     naked = state.log.unhedged_rows[state.log.cursor[0].rows]
     naked[:] = 0
     first = state.parts[part].first
@@ -78,33 +80,36 @@ def record_accounts(state, part, row):
         row.equity += account.equity
         row.liquidatable += is_unhealthy(account)
         row.bankrupt += account.equity < 0
+        add_insolvency(state.ledger, row, account, a)
         naked[account.population] += abs(state.crowd.unhedged[a])
         if account.maintenance_requirement > 0:
             row.health[health_bin(health(account))] += 1
 
 
 @kernel
-def record_insolvency(state, part, row):
-    """Sum what is below zero: by account, by owner with her accounts netted, and bad debts.
-
-    An account is closed when it holds nothing but a debt; that is then an unfunded claim, less
-    what was covered, and counts no more as negative equity.
-    """
-    ledger, netted = state.ledger, state.work[0]
-    vault = max(0, -ledger.accounts[BACKSTOP].equity)
-    row.negative_equity, row.negative_consolidated, row.unfunded = vault, vault, 0
-    first = state.parts[part].first
-    last = first + state.parts[part].count
-    netted[:] = 0
-    for a in range(first, last):
-        account = ledger.accounts[a]
-        if account.state == CLOSED:
-            row.unfunded += max(0, min(account.owed, -ledger.balances[a, QUOTE]))
-            continue
+def add_insolvency(ledger, row, account, a):
+    """Add what an account lacks: as negative equity, or once it is closed as an unfunded claim."""
+    if account.state == CLOSED:
+        row.unfunded += max(0, min(account.owed, -ledger.balances[a, QUOTE]))
+    else:
         row.negative_equity += max(0, -account.equity)
-        netted[account.owner] += account.equity
-    for owner in range(netted.shape[0]):
-        row.negative_consolidated += max(0, -netted[owner])
+
+
+@kernel
+def record_owners(state, part, row):
+    """Sum what owners lack when their accounts are netted, and what the backstop vault lacks."""
+    accounts, netted = state.ledger.accounts, state.work[0]
+    vault = max(0, -accounts[BACKSTOP].equity)
+    row.negative_consolidated = vault
+    if row.negative_equity > 0:  # without it no owner can be below zero
+        first = state.parts[part].first
+        netted[:] = 0
+        for a in range(first, first + state.parts[part].count):
+            if accounts[a].state != CLOSED:
+                netted[accounts[a].owner] += accounts[a].equity
+        for owner in range(netted.shape[0]):
+            row.negative_consolidated += max(0, -netted[owner])
+    row.negative_equity += vault
 
 
 @kernel
@@ -128,7 +133,7 @@ def record_system(state, part, step):
     row.stops_triggered = desk.triggered
     row.stops_cancelled = desk.cancelled
     record_accounts(state, part, row)
-    record_insolvency(state, part, row)
+    record_owners(state, part, row)
     venue.min_fund = min(venue.min_fund, row.insurance)
 
 

@@ -29,6 +29,15 @@ OF_RUNS = (
     "socialised_loss",
     "stops_triggered",
     "unhedged_most",
+    "reproduction_first",
+    "reproduction_before",
+    "insolvency_most",
+    "insolvency_end",
+    "insolvency_first_step",
+    "insolvency_first_seconds",
+    "insolvency_consolidated_most",
+    "insolvency_consolidated_first_step",
+    "insolvency_consolidated_first_seconds",
 )
 OF_MARKETS = (
     "first",

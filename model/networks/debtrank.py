@@ -185,7 +185,7 @@ def _solved(network: Any, rates: Floats, first: Floats) -> Any:
 @kernel
 def passed_on(h, steepness):
     """Part of a distress that those with a claim feel."""
-    return h if steepness == 0.0 else h * math.exp(steepness * (h - 1.0))
+    return h * math.exp(steepness * (h - 1.0))
 
 
 @kernel
@@ -199,8 +199,12 @@ def one_turn(matrix, first, h, steepness):
     for i in range(h.shape[0]):
         if h[i] < 1.0:
             felt = first[i]
-            for k in range(starts[i], starts[i + 1]):
-                felt += rates[k] * passed_on(h[columns[k]], steepness)
+            if steepness == 0.0:
+                for k in range(starts[i], starts[i + 1]):
+                    felt += rates[k] * h[columns[k]]
+            else:
+                for k in range(starts[i], starts[i + 1]):
+                    felt += rates[k] * passed_on(h[columns[k]], steepness)
             felt = max(h[i], min(1.0, felt))
             made += felt - h[i]
             h[i] = felt

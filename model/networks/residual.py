@@ -10,7 +10,7 @@ from crossmargin.model.kernel import kernel
 #: Turns of an iteration between two judgements, and the most judgements.
 BLOCK, MOST_BLOCKS = 8, 1 << 14
 #: Share of the whole that may be left to come.
-LEFT = 1e-13
+LEFT = 1e-12
 
 
 @kernel

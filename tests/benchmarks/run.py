@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.benchmarks import book, margins, market, rare, start, sweep_results, sweeps
+from tests.benchmarks import book, margins, market, networks, rare, start, sweep_results, sweeps
 from tests.benchmarks.figures import Figure, write
 
 GROUPS = {
@@ -13,6 +13,7 @@ GROUPS = {
     "results": sweep_results,
     "rare": rare,
     "margins": margins,
+    "networks": networks,
 }
 
 
