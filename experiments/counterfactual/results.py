@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 #: Arms of a trial, in order.
 BASELINE, INTERVENTION, PLACEBO = range(3)
 ARMS = ("baseline", "intervention")
-#: What must stand beside a share of the ledger.
-SHARE = "share of the accounting, not of the cause"
 #: Ends of the band of price paths, as quantiles.
 BAND = (0.05, 0.95)
 

@@ -6,9 +6,10 @@ episode is set off by another account's forced order (`contagious_episodes`, sha
 the same for every value, so the outcome is a plain function of it and can be searched.
 
 The range is first laid out in equal steps. Where the outcome changes its direction on the way the
-search says so (steps within 5% of the baseline left out): then there may be several thresholds, and the one nearest to the present value is
-sought. Between the last value that does not stop the cascade and the first that does, bisection
-(`scipy.optimize.bisect`) goes on until the ends are as near as asked.
+search says so (steps within 5% of the baseline left out): then there may be several thresholds, and
+the one nearest to the present value is sought. Between the last value that does not stop the
+cascade and the first that does, bisection (`scipy.optimize.bisect`) goes on until the ends are as
+near as asked.
 """
 
 import html

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from crossmargin.experiments.checks import checked_count, checked_share
 from crossmargin.experiments.counterfactual.arms import Arm, run_trial
-from crossmargin.experiments.counterfactual.interventions import interventions_of, placebo_of
+from crossmargin.experiments.counterfactual.interventions import interventions_of
+from crossmargin.experiments.counterfactual.placebos import placebo_of
 from crossmargin.experiments.counterfactual.results import WhatIf
 from crossmargin.experiments.counterfactual.situation import branch_of
 from crossmargin.experiments.futures import checked_root, member_seed
@@ -86,9 +87,9 @@ def whatif(
     closure : {"behavioural", "mechanical"}
         Others react, or send exactly what they sent in the baseline.
     placebo : {"lot", "account", "none"}
-        Third arm, against which an effect has to stand out: one lot of some position moves, which
-        shows the noise of such markets, or any other account is spared, which shows whether the
-        one that was asked for is special.
+        Third arm, against which an effect has to stand out: one lot of some position is closed in
+        the book, which shows the noise of such markets, or any other account is spared, which
+        shows whether the one that was asked for is special.
     confidence : float
         Of intervals and bands.
     jobs : int

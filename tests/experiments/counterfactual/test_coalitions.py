@@ -2,10 +2,10 @@
 
 Six accounts are long Q contracts and are liquidated in full, in price order, when the price reaches
 their level; each contract sold lowers the price by 0.02, and after each liquidation a share rho of
-all that liquidations moved it is refilled. An exogenous fall of 4 starts it. Source: the project's reference cases of the attribution scheme:
-the ledger totals are 255/129/144/156/36 = 720, all of the extra loss of the longs; leaving out one at
-a time counts more than twice the loss; Shapley's value shares the same total but differs from the
-ledger by up to five times.
+all that liquidations moved it is refilled. An exogenous fall of 4 starts it. Source: the project's
+reference cases of the attribution scheme. Ledger totals are 255/129/144/156/36 = 720, all of the
+extra loss of the longs; leaving out one at a time counts more than twice the loss; Shapley's value
+shares the same total but differs from the ledger by up to five times.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ PLAYERS = list(range(6))
 
 
 def toy(on_book: frozenset[int], rho: float = 0.0) -> tuple[float, float]:
-    """Loss of the longs beyond the exogenous one, and the last price, when some sell in the book."""
+    """Loss of the longs beyond the exogenous one and the last price, when some sell in the book."""
     fallen, held, loss = 0.0, SIZES.copy(), 0.0
     left = sorted(PLAYERS, key=lambda i: -LEVELS[i])
     while due := [i for i in left if FIRST + SHOCK - fallen <= LEVELS[i] + 1e-9]:

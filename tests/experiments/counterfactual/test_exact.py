@@ -1,4 +1,4 @@
-"""Where ledger and counterfactual must agree to the last unit: permanent impact, no more triggers."""
+"""Where ledger and counterfactual agree to the last unit: permanent impact, no more triggers."""
 
 import numpy as np
 import pytest

@@ -9,12 +9,12 @@ import crossmargin as xm
 from crossmargin.experiments.counterfactual.arms import Trial, run_future, run_trial
 from crossmargin.experiments.counterfactual.interventions import (
     NoFeedback,
-    OneLot,
     Set,
     Spare,
     Without,
 )
 from crossmargin.experiments.counterfactual.members import Branch, Member, before_of
+from crossmargin.experiments.counterfactual.placebos import OneLot
 from crossmargin.experiments.counterfactual.tape import Player, record
 from crossmargin.model.saving import named_arrays
 from crossmargin.model.state import FORCED, TAKEOVER
@@ -126,12 +126,15 @@ def test_a_population_that_leaves_holds_nothing_and_sends_nothing(world: World) 
     assert not np.isin(gone.rows("liquidations")["account"][before:], rows).any()
 
 
-def test_one_lot_moves_and_nothing_is_lost(world: World) -> None:
-    child = world.fork()
+def test_the_placebo_closes_one_lot_in_the_book(world: World) -> None:
+    base, child = world.fork(), world.fork()
     OneLot().apply(child)
-    changed = child.state.ledger.lots - world.state.ledger.lots
-    assert sorted(changed[changed != 0].tolist()) == [-1, 1]
-    assert set(child.residuals().values()) == {0}
+    base.run(1)
+    child.run(1, audit=True)
+    sent = child.state.log.cursor["messages"][0] - base.state.log.cursor["messages"][0]
+    assert sent == 1
+    traded = [w.state.book.ladders["volume"].sum() for w in (base, child)]
+    assert traded[1] != traded[0]
 
 
 def test_a_rule_holds_from_the_branch_on(world: World) -> None:
