@@ -13,6 +13,8 @@ ARMS = {
     "baseline": (RED, "rgba(213,94,0,0.14)"),
     "intervention": (BLUE, "rgba(0,114,178,0.14)"),
 }
+#: Ends of the axis of effects at most, percent: a rare outcome has no share that means much.
+WIDEST = 110.0
 #: Accounts drawn, half of them those who gain.
 ACCOUNTS = 20
 
@@ -78,7 +80,10 @@ def effects_figure(table: pd.DataFrame, outcomes: Sequence[str]) -> go.Figure:
     figure = blank(height=150 + 34 * len(rows), hovermode="closest")
     _spans(figure, rows, scale, names)
     figure.add_vline(x=0, line={"color": INK, "width": 1})
+    ends = (rows[["effect", "low", "high"]].mul(scale, axis=0)).abs().max(axis=1).fillna(0.0)
+    width = min(1.1 * float(ends.max()), WIDEST) or 1.0
     figure.update_xaxes(title_text="effect (% of the baseline)", ticksuffix="%")
+    figure.update_xaxes(range=[-width, width])
     return figure.update_yaxes(categoryorder="array", categoryarray=names[::-1])
 
 
