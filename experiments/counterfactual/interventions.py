@@ -125,6 +125,10 @@ class NoFeedback:
         world.state.ledger.accounts["off_book"] = 1
 
 
+def nobody(world: World, step: int) -> None:
+    """Decide nothing, in place of traders written in Python."""
+
+
 @dataclass(frozen=True)
 class Without:
     """A population leaves: orders cancelled, holdings taken over at the mark, nobody of it acts."""
@@ -145,9 +149,9 @@ class Without:
         leave(world.state, int(rows[0]), int(rows[-1]) + 1)
         parts = world.state.parts
         parts["count"][parts["population"] == world.names.populations.index(self.population)] = 0
-        for place, part in world.python_parts.items():
+        for place, part in list(world.python_parts.items()):
             if parts["count"][place] == 0 and hasattr(part, "traders"):
-                part.traders.clear()
+                world.python_parts[place] = nobody
 
 
 @dataclass(frozen=True)
@@ -167,6 +171,10 @@ class Set:
     def apply(self, world: World) -> None:
         """Write the numbers into the market."""
         change_rules(world, dict(self.changes))
+
+
+#: Interventions that take nothing but forced orders away: before the first one they change nothing.
+SPARING = (Spare, SpareRows, SpareGroup, NoFeedback)
 
 
 def interventions_of(

@@ -16,6 +16,7 @@ from crossmargin.model.errors import ParameterError
 
 if TYPE_CHECKING:
     from crossmargin.experiments.market import Market
+    from crossmargin.experiments.run import Run
 
 #: Futures of an ensemble; a default.
 FUTURES = 200
@@ -36,7 +37,7 @@ def seeds_of(futures: int, root: Any, least: int = 1) -> list[int]:
 
 
 def whatif(
-    source: "str | Path | Scenario | Mapping[str, Any] | Market",
+    source: "str | Path | Scenario | Mapping[str, Any] | Run | Market",
     *,
     spare: int | str | Sequence[int | str] | None = None,
     spare_group: str | Sequence[str] | None = None,
@@ -62,8 +63,9 @@ def whatif(
 
     Parameters
     ----------
-    source : str, Path, Scenario, mapping or Market
-        A scenario, the folder of a saved run, or a market, which is branched where it stands.
+    source : str, Path, Scenario, mapping, Run or Market
+        A scenario, a run or the folder of a saved one, or a market, which is branched where it
+        stands.
     spare : int, str or sequence, optional
         Accounts (row, `population:index`, or name of a whale) whose forced orders become
         take-overs at the mark that move no price.
@@ -76,10 +78,10 @@ def whatif(
     no_feedback : bool
         No forced order reaches a book.
     at : int, optional
-        Block before which it is undone; by default that of the first forced closing of what is
-        spared in the run itself, else 0.
+        Block before which it is undone; by default 0, and when nothing but forced orders is undone
+        the block of the first of them in the run itself.
     seed, steps, overrides : optional
-        Of the run, as in `simulate`; not with a folder or a market.
+        Of the run, as in `simulate`; a run, a folder and a market have their own seed.
     futures : int
         Pairs. Each has draws of its own after the branch, the same in both arms.
     futures_seed : int

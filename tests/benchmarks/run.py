@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.benchmarks import book, margins, market, rare, start, sweep_results, sweeps
+from tests.benchmarks import book, margins, market, pairs, rare, start, sweep_results, sweeps
 from tests.benchmarks.figures import Figure, write
 
 GROUPS = {
@@ -12,6 +12,7 @@ GROUPS = {
     "sweeps": sweeps,
     "results": sweep_results,
     "rare": rare,
+    "pairs": pairs,
     "margins": margins,
 }
 

@@ -76,8 +76,10 @@ def test_a_folder_a_scenario_and_a_market_give_the_same(free: xm.WhatIf, saved: 
     at = free.trial.branch.first
     market = xm.Market(spiral(), seed=1)
     market.run_for(at)
+    run = xm.simulate(spiral(), seed=1, steps=END)
     found = [
         xm.whatif(saved, no_feedback=True, futures=3),
+        xm.whatif(run, no_feedback=True, futures=3),
         market.whatif(no_feedback=True, **SMALL),
     ]
     for other in found:
@@ -99,9 +101,41 @@ def test_sparing_spares_others_and_says_who_is_meant() -> None:
     assert np.isnan(group.effect("losses")["placebo_low"])
 
 
+def test_an_irrelevant_account_has_no_effect_and_lies_in_the_band() -> None:
+    found = xm.whatif(spiral(), spare="shorts:3", seed=1, **SMALL)
+    assert not (found.table["effect"] != 0).any()
+    assert (found.table["placebo_low"] <= 0).all()
+    assert not any(found.is_beyond_placebo(name) for name in found.names)
+    assert "in 0 of 3 futures" in found.notes[0]
+
+
+class Idle(xm.Trader):
+    """Trader in Python that sells a little in every block."""
+
+    def decide(self, market):  # type: ignore[no-untyped-def]
+        return [self.sell("BTC-PERP", 0.01)]
+
+
+def test_traders_in_python_may_leave_and_stay_in_the_market() -> None:
+    table = spiral()
+    idle = {"name": "idle", "kind": f"{__name__}:Idle", "count": 2, "markets": ["BTC-PERP"]}
+    table["population"].append(idle | {"wealth": 1e5})
+    market = xm.Market(table, seed=1)
+    market.run_for(2)
+    for closure in ("behavioural", "mechanical"):
+        found = market.whatif(without="idle", futures=1, steps=20, closure=closure)
+        rows = found.accounts[found.accounts["population"] == "idle"]
+        assert (rows["run_effect"] != 0).all()
+    assert len(market.solo) == 2
+    before = market.world.state.ledger.lots.copy()
+    market.run_for(1)
+    row = int(market.solo.to_list()[0].row)
+    assert market.world.state.ledger.lots[row, 0] < before[row, 0]
+
+
 def test_several_things_are_undone_together() -> None:
     changes = {"venue.penalty_rate": 0.0}
-    found = xm.whatif(spiral(), set=changes, without="hedgers", at=0, seed=1, **SMALL)
+    found = xm.whatif(spiral(), set=changes, without="hedgers", seed=1, **SMALL)
     assert found.words == ("without hedgers", "venue.penalty_rate = 0.0")
     assert found.trial.branch.first == 0
 
@@ -159,7 +193,7 @@ def asked(**options: Any) -> xm.WhatIf:
         ({"no_feedback": True, "placebo": "lots"}, "placebo = 'lots'"),
         ({"no_feedback": True, "futures": 0}, "futures = 0"),
         ({}, "nothing is undone"),
-        ({"source": 7, "no_feedback": True}, "is no scenario, folder of a run or Market"),
+        ({"source": 7, "no_feedback": True}, "is no scenario, Run, folder of one or Market"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(options: dict[str, Any], message: str) -> None:
