@@ -117,7 +117,8 @@ class WhatIf:
         if outcome not in self.names:
             hint = did_you_mean(outcome, self.names)
             raise ParameterError(f"outcome = {outcome!r}: there is none; {hint}")
-        return {str(key): value for key, value in self.table.loc[outcome].items()}
+        row = self.table.loc[[outcome]].to_dict("records")[0]
+        return {str(key): value for key, value in row.items()}
 
     def is_beyond_placebo(self, outcome: str) -> bool:
         """Tell whether interval and placebo band leave no doubt that there is an effect."""
