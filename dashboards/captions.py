@@ -1,5 +1,7 @@
 """What each chart of a report shows and how to read it, for somebody who has read nothing else."""
 
+from crossmargin.dashboards.figures.words import ACCOUNTING
+
 PRICE = (
     "Four prices of one thing. The mid stands between the best bid and the best ask of this "
     "venue's own book; the outside price is that of the wider world; the index is what the oracle "
@@ -50,24 +52,28 @@ POPULATIONS = (
     "through the price (forced orders of A moved it while B held a position), red by transfer (the "
     "insurance fund, auto-deleveraging or a shared loss paid for A). The larger a circle, the more "
     "it lost; squares are accounts of the venue; a loop is loss within one population. This is an "
-    "exact account of who moved the price last, not proof of what would have happened otherwise."
+    "exact account of who moved the price last, not proof of what would have happened otherwise: "
+    f"each is a {ACCOUNTING}. What would have happened is asked with `crossmargin whatif`."
 )
 ACCOUNTS = (
     "On the left the accounts whose liquidations cost others most, on the right the accounts that "
     "lost most by liquidations of others. A line joins two where one cost the other something, as "
     "wide as the loss; the amounts are totals. To be hit it is enough to hold a position in the "
-    "same market: the two need never have traded with each other."
+    f"same market: the two need never have traded with each other. Each is a {ACCOUNTING}."
 )
 CLASSES = (
     "Every move of the mid has an author: the order that made it. For each population the bars add "
     "up what it gained (right) or lost (left) on its positions, by the kind of order that moved "
     "the price. In perpetuals what one side loses the other gains, so each colour cancels over all "
-    "populations. Red is the work of forced orders."
+    f"populations. Red is the work of forced orders, a {ACCOUNTING}."
 )
-SPREAD = "The accounts whose liquidations cost others most, through the price and by transfer."
+SPREAD = (
+    "The accounts whose liquidations cost others most, through the price and by transfer: a "
+    f"{ACCOUNTING}."
+)
 LOST = (
     "The accounts whose equity fell most, and by whose orders the price moved for or against them "
-    "(negative: lost). Fees, funding and penalties come on top."
+    f"(negative: lost), a {ACCOUNTING}. Fees, funding and penalties come on top."
 )
 QUALITY = (
     "How well positions were closed: how long after an account fell below its requirement, how "

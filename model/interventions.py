@@ -1,7 +1,7 @@
-"""What a counterfactual does by hand between two blocks: an account leaves, or one lot moves.
+"""What a counterfactual does by hand between two blocks: accounts leave the market.
 
-Both go through the ledger, at the mark and without a book, so that nothing is created or lost and
-no price moves by them; what others see is that an account, or a lot of it, is elsewhere.
+What they hold goes through the ledger, at the mark and without a book, so that nothing is created
+or lost and no price moves by it.
 """
 
 import numpy as np
@@ -58,15 +58,3 @@ def leave(state, first, last):
     for row in range(first, last):
         hand_out(state, row)
     return cancelled
-
-
-@kernel(python=True)
-def move_one_lot(state, market, giver, taker):
-    """Move one lot of a derivative position from one row to another at the mark; tell if it did."""
-    ledger = state.ledger
-    held = ledger.lots[giver, market]
-    if held == 0 or giver == taker or ledger.markets[market].kind == SPOT:
-        return False
-    parcel = Parcel(market, 1 if held > 0 else -1, ledger.markets[market].mark)
-    move_position(ledger, state.log, giver, taker, parcel)
-    return True

@@ -81,9 +81,15 @@ def run_blocks(program, state, first, last):
 
 
 @kernel(python=True)
-def run_compiled(program, state, part, step):
-    """Run the parts of a step from a place on; returns where Python takes over, or the fault is."""
-    while part < program.shape[0] and state.parts[part].is_python == 0:
+def run_compiled(program, by_python, state, part, step):
+    """Run the parts of a step from a place on; returns where Python takes over, or the fault is.
+
+    Parameters
+    ----------
+    by_python : (n_parts,) bool
+        Parts that Python runs.
+    """
+    while part < program.shape[0] and not by_python[part]:
         result = 0
         if is_due(state, part, step):
             result = call_part(program[part], state, part, step)

@@ -146,10 +146,11 @@ class World:
         program, state, part = self.program, self.state, 0
         now = self.origin.block + self.step
         begin_step(state, now)
-        state.parts["is_python"][list(self.python_parts)] = 1
+        by_python = np.zeros(len(program), np.bool_)
+        by_python[list(self.python_parts)] = True
         while part < len(program):
             if not profile:
-                part = int(run_compiled(program, state, part, now))
+                part = int(run_compiled(program, by_python, state, part, now))
                 if part == len(program) or state.clock["fault"][0]:
                     break
             result, began = 0, perf_counter()

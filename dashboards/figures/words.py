@@ -2,6 +2,9 @@
 
 import math
 
+#: What must stand beside every share of the ledger that is shown to a person.
+ACCOUNTING = "share of the accounting, not of the cause"
+
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 

@@ -65,20 +65,23 @@ def _apply(arm: Arm, world: World) -> None:
 
 
 def _run_mechanical(branch: Branch, children: Sequence[Any], arms: Sequence[Arm]) -> None:
-    """Run all arms block by block; those that undo something get the orders of one that does not.
+    """Run all arms block by block; those that undo something get the orders of the baseline.
 
-    The baseline is a run of its own when no arm is one.
+    The first arm that undoes nothing is the baseline; without one it is a run of its own.
     """
-    baseline = branch.child(int(_world(children[0]).state.clock["seed"][0]))
+    place = next((k for k, arm in enumerate(arms) if not arm), None)
+    seed = int(_world(children[0]).state.clock["seed"][0])
+    baseline = branch.child(seed) if place is None else children[place]
     tape = record(_world(baseline))
     players = []
-    for child, arm in zip(children, arms, strict=True):
-        _apply(arm, _world(child))
-        players.append(Player(_world(child), tape))
+    for k, (child, arm) in enumerate(zip(children, arms, strict=True)):
+        if k != place:
+            _apply(arm, _world(child))
+            players.append((child, Player(_world(child), tape)))
     for _ in range(branch.first, branch.last):
         tape.clear()
         _advance(baseline, 1)
-        for child, player in zip(children, players, strict=True):
+        for child, player in players:
             player.begin_block()
             _advance(child, 1)
             player.finish_block(_world(child))

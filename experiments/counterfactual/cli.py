@@ -26,6 +26,8 @@ SHOWN = (
     "adl_notional",
     "socialised",
 )
+#: Least width of the table, characters: in a file it is not folded.
+WIDTH = 140
 
 
 def whatif(
@@ -184,6 +186,7 @@ def _print(found: "WhatIf", folder: Path | None, report: bool) -> None:
     from crossmargin.experiments.console import console
 
     out, level = console(), f"{found.confidence:.0%}"
+    out.width = max(out.width, WIDTH)
     table = Table(title=found.title, title_justify="left", box=None)
     names = ("baseline", "undone", "effect", f"{level} interval", "placebo band", "run itself")
     for place, name in enumerate(("", *names)):
@@ -206,7 +209,7 @@ def printed_row(name: str, row: dict[str, Any]) -> tuple[str, ...]:
     from crossmargin.experiments.console import money
 
     def text(value: float) -> str:
-        return "–" if value != value else money(value)
+        return "–" if value != value else money(round(value, 6) + 0.0)  # no negative zero
 
     return (
         f"{name.replace('_', ' ')} ({row['unit']})",

@@ -1,6 +1,7 @@
 """Effects over pairs of futures: means, intervals, placebo bands, what pairing saves."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -38,3 +39,10 @@ def reduction(base: Floats, other: Floats) -> float:
         return math.nan
     paired = float((other - base).var(ddof=1))
     return float((base.var(ddof=1) + other.var(ddof=1)) / paired) if paired > 0 else math.nan
+
+
+def plain(value: Any) -> Any:
+    """Number as JSON has it: what is not finite is null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

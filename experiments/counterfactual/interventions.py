@@ -20,10 +20,9 @@ from crossmargin.experiments.counterfactual.names import (
     population_rows,
 )
 from crossmargin.experiments.counterfactual.rules import change_rules
-from crossmargin.experiments.load import did_you_mean
 from crossmargin.model.errors import ParameterError
-from crossmargin.model.interventions import leave, move_one_lot
-from crossmargin.model.state import PERPETUAL, Array
+from crossmargin.model.interventions import leave
+from crossmargin.model.state import Array
 from crossmargin.model.world import World
 
 NOBODY = np.zeros(0, np.int64)
@@ -126,6 +125,10 @@ class NoFeedback:
         world.state.ledger.accounts["off_book"] = 1
 
 
+def nobody(world: World, step: int) -> None:
+    """Decide nothing, in place of traders written in Python."""
+
+
 @dataclass(frozen=True)
 class Without:
     """A population leaves: orders cancelled, holdings taken over at the mark, nobody of it acts."""
@@ -146,9 +149,9 @@ class Without:
         leave(world.state, int(rows[0]), int(rows[-1]) + 1)
         parts = world.state.parts
         parts["count"][parts["population"] == world.names.populations.index(self.population)] = 0
-        for place, part in world.python_parts.items():
+        for place, part in list(world.python_parts.items()):
             if parts["count"][place] == 0 and hasattr(part, "traders"):
-                part.traders.clear()
+                world.python_parts[place] = nobody
 
 
 @dataclass(frozen=True)
@@ -170,79 +173,8 @@ class Set:
         change_rules(world, dict(self.changes))
 
 
-@dataclass(frozen=True)
-class OneLot:
-    """Placebo: one lot of a position moves from one account to another at the mark.
-
-    Both accounts are drawn among those that hold one, with the seed of the future, `draw` apart.
-    """
-
-    draw: int = 0
-
-    def words(self, world: World) -> str:
-        """What is done, in a few words."""
-        return "one lot moved"
-
-    def rows(self, world: World) -> Array:
-        """(0,) int64: forced orders go where they went."""
-        return NOBODY
-
-    def apply(self, world: World) -> None:
-        """Move the lot; nothing happens where fewer than two accounts hold a position."""
-        ledger = world.state.ledger
-        rng = np.random.default_rng([int(world.state.clock["seed"][0]), self.draw])
-        people = people_of(world)
-        for market in rng.permutation(np.flatnonzero(ledger.markets["kind"] == PERPETUAL)).tolist():
-            holders = people[ledger.lots[people, market] != 0]
-            if len(holders) > 1:
-                giver, taker = rng.choice(holders, 2, replace=False).tolist()
-                move_one_lot(world.state, market, giver, taker)
-                return
-
-
-@dataclass(frozen=True)
-class AnyAccount:
-    """Placebo: an account drawn among those that hold a position is spared, not one of `but`."""
-
-    but: tuple[int, ...] = ()
-
-    def words(self, world: World) -> str:
-        """What is done, in a few words."""
-        return "any other account spared"
-
-    def rows(self, world: World) -> Array:
-        """(1,) int64, drawn with the seed of the future."""
-        ledger = world.state.ledger
-        people = np.setdiff1d(people_of(world), self.but)
-        holders = people[(ledger.lots[people] != 0).any(axis=1)]
-        if not len(holders):
-            return NOBODY
-        rng = np.random.default_rng(int(world.state.clock["seed"][0]))
-        return rng.choice(holders, 1)
-
-    def apply(self, world: World) -> None:
-        """Take its forced orders off the book."""
-        world.state.ledger.accounts["off_book"][self.rows(world)] = 1
-
-
-#: Placebos by name, and what they change.
-PLACEBOS = {"lot": "one lot of a position moves", "account": "any other account is spared"}
-
-
-def placebo_of(name: str, spared: Array) -> Intervention | None:
-    """Placebo by name; `none` for none.
-
-    Raises
-    ------
-    ParameterError
-        When there is none of that name.
-    """
-    if name == "none":
-        return None
-    if name not in PLACEBOS:
-        hint = did_you_mean(str(name), [*PLACEBOS, "none"])
-        raise ParameterError(f"placebo = {name!r}: {hint}")
-    return OneLot() if name == "lot" else AnyAccount(tuple(spared.tolist()))
+#: Interventions that take nothing but forced orders away: before the first one they change nothing.
+SPARING = (Spare, SpareRows, SpareGroup, NoFeedback)
 
 
 def interventions_of(

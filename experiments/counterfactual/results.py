@@ -2,7 +2,6 @@
 
 import functools
 import html
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crossmargin.experiments.counterfactual.arms import Trial
-from crossmargin.experiments.counterfactual.effects import reduction, spans
+from crossmargin.experiments.counterfactual.effects import plain, reduction, spans
 from crossmargin.experiments.counterfactual.members import OUTCOMES
 from crossmargin.experiments.counterfactual.names import label_of, people_of
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 #: Arms of a trial, in order.
 BASELINE, INTERVENTION, PLACEBO = range(3)
 ARMS = ("baseline", "intervention")
-#: What must stand beside a share of the ledger.
-SHARE = "share of the accounting, not of the cause"
 #: Ends of the band of price paths, as quantiles.
 BAND = (0.05, 0.95)
 
@@ -120,7 +117,8 @@ class WhatIf:
         if outcome not in self.names:
             hint = did_you_mean(outcome, self.names)
             raise ParameterError(f"outcome = {outcome!r}: there is none; {hint}")
-        return {str(key): value for key, value in self.table.loc[outcome].items()}
+        row = self.table.loc[[outcome]].to_dict("records")[0]
+        return {str(key): value for key, value in row.items()}
 
     def is_beyond_placebo(self, outcome: str) -> bool:
         """Tell whether interval and placebo band leave no doubt that there is an effect."""
@@ -234,7 +232,7 @@ class WhatIf:
             "confidence": self.confidence,
             "placebo": self.placebo,
             "effects": {
-                str(name): {key: _plain(value) for key, value in row.items()}
+                str(name): {key: plain(value) for key, value in row.items()}
                 for name, row in self.table.to_dict("index").items()
             },
             "notes": self.notes,
@@ -273,10 +271,3 @@ class WhatIf:
         shown = self.table[["unit", "baseline", "intervention", "effect", "low", "high"]]
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return f"<b>{html.escape(self.title)}</b>{shown.to_html()}{notes}"
-
-
-def _plain(value: Any) -> Any:
-    """Number as JSON has it: what is not finite is null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -22,7 +22,7 @@ from crossmargin.experiments.counterfactual.coalitions import (
     remembered,
     sampled_shapley,
 )
-from crossmargin.experiments.counterfactual.effects import student
+from crossmargin.experiments.counterfactual.effects import plain, student
 from crossmargin.experiments.counterfactual.games import (
     WHALES,
     Game,
@@ -82,7 +82,10 @@ class Blame:
             "total": self.total,
             "futures": self.futures,
             "permutations": self.permutations,
-            "players": self.table.reset_index().to_dict("records"),
+            "players": [
+                {str(key): plain(value) for key, value in row.items()}
+                for row in self.table.reset_index().to_dict("records")
+            ],
         }
 
     def _repr_html_(self) -> str:

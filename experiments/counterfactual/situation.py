@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from crossmargin.experiments.counterfactual.interventions import Intervention, SpareGroup
+from crossmargin.experiments.counterfactual.interventions import SPARING, Intervention, SpareGroup
 from crossmargin.experiments.counterfactual.members import Branch, Closure
 from crossmargin.experiments.counterfactual.names import people_of
 from crossmargin.experiments.load import did_you_mean, load_scenario
+from crossmargin.experiments.run import Run, begin, checked_seed, simulate
 from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.state import Array
@@ -51,16 +52,21 @@ def folder_of(source: Any) -> Path | None:
 
 
 def past_of(source: Any, seed: int | None, overrides: Mapping[str, Any] | None) -> Past:
-    """Past of a scenario, run once, or of a run's folder, run again.
+    """Past of a run, of a scenario, run once, or of a run's folder, run again.
 
     Raises
     ------
     ScenarioError, ParameterError
         When the source cannot be used, or a folder was written by another version.
     """
-    from crossmargin.experiments.run import checked_seed, simulate
-
     folder, table = folder_of(source), None
+    if isinstance(source, Run):
+        if seed is not None:
+            raise ParameterError(f"seed = {seed}: the run has its own, {source.seed}")
+        own = load_scenario(source.scenario, {"run.steps": source.steps, **(overrides or {})})
+        same = own == source.scenario
+        again = source if same else simulate(own, seed=source.seed)
+        return Past(own, source.seed, again.world.rows("liquidations"))
     if folder is not None:
         if seed is not None or overrides:
             raise ParameterError(f"{folder}: a saved run has its seed and settings; give no others")
@@ -108,7 +114,6 @@ def _check_again(folder: Path | None, old: Any, new: Any) -> None:
 def market_at(past: Past, block: int) -> Any:
     """Market of a past at a block, or its world where no trader is written in Python."""
     from crossmargin.experiments.market import Market
-    from crossmargin.experiments.run import begin
 
     if any(":" in population.kind for population in past.scenario.population):
         market = Market(past.scenario, seed=past.seed)
@@ -145,8 +150,8 @@ def branch_of(
     """Market at the block where something is undone.
 
     A market that is given is branched where it stands. Else the run is made up to `at`; without it,
-    up to the block of the first forced closing of the accounts that are spared, or to block 0
-    where none is.
+    up to the block of the first forced closing of the accounts that are spared, or to block 0 where
+    none is and when anything else is undone as well.
 
     Raises
     ------
@@ -157,9 +162,8 @@ def branch_of(
     kind = checked_closure(closure)
     if hasattr(source, "world") and hasattr(source, "branch"):
         return _of_market(source, interventions, at, steps, (seed, overrides), kind)
-    known = isinstance(source, str | Path | Mapping | Scenario)
-    if not known:
-        raise ParameterError(f"source = {source!r}: is no scenario, folder of a run or Market")
+    if not isinstance(source, str | Path | Mapping | Scenario | Run):
+        raise ParameterError(f"source = {source!r}: is no scenario, Run, folder of one or Market")
     changes = dict(overrides or {}) | ({} if steps is None else {"run.steps": steps})
     past = past_of(source, seed, changes)
     last = past.scenario.run.steps
@@ -169,10 +173,16 @@ def branch_of(
     world: World = getattr(start, "world", start)
     rows = _spared(world, interventions)
     _check_liquidated(world, interventions, past)
-    first = past.first_of(rows)
-    block = at if at is not None else first if first is not None else 0
+    block = at if at is not None else _first_difference(interventions, rows, past)
     parent = start if block == 0 else market_at(past, block)
     return Branch(parent, block, last, kind, _left_out(world, rows))
+
+
+def _first_difference(interventions: Sequence[Intervention], rows: Array, past: Past) -> int:
+    """Block before which nothing can differ: of the first forced closing that is undone, or 0."""
+    if not all(isinstance(intervention, SPARING) for intervention in interventions):
+        return 0
+    return past.first_of(rows) or 0
 
 
 def _of_market(

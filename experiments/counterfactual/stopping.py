@@ -6,9 +6,10 @@ episode is set off by another account's forced order (`contagious_episodes`, sha
 the same for every value, so the outcome is a plain function of it and can be searched.
 
 The range is first laid out in equal steps. Where the outcome changes its direction on the way the
-search says so: then there may be several thresholds, and the one nearest to the present value is
-sought. Between the last value that does not stop the cascade and the first that does, bisection
-(`scipy.optimize.bisect`) goes on until the ends are as near as asked.
+search says so (steps within 5% of the baseline left out): then there may be several thresholds, and
+the one nearest to the present value is sought. Between the last value that does not stop the
+cascade and the first that does, bisection (`scipy.optimize.bisect`) goes on until the ends are as
+near as asked.
 """
 
 import html
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 FUTURES = 40
 #: Values of the first look, ends included.
 LOOK = 7
+#: A step against the direction, as a share of the baseline, that counts as none.
+NOISE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +77,7 @@ class Stop:
         more = (
             ""
             if self.is_monotone
-            else (
-                "; the outcome is not monotone in it: other values may stop it, some between may not"
-            )
+            else "; the outcome is not monotone in it: other values may stop it, some between not"
         )
         return f"{found}: {self.criterion}{more}"
 
@@ -252,5 +253,6 @@ def _bracket(grid: Floats, stops: Any, present: float | None) -> tuple[float, fl
 
 
 def _is_monotone(values: Floats) -> bool:
+    """Tell whether the outcome goes one way, what is within the noise left out."""
     steps = np.diff(values)
-    return bool((steps <= 0).all() or (steps >= 0).all())
+    return bool((steps <= NOISE).all() or (steps >= -NOISE).all())

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crossmargin.experiments.counterfactual.interventions import nobody
 from crossmargin.model.inbox import matching
 from crossmargin.model.loop import run_part
 from crossmargin.model.state import BACKSTOP, Array, State
@@ -109,10 +110,6 @@ def _match(world: World, place: int) -> None:
     run_part(world.program, world.state, place, world.origin.block + world.step)
 
 
-def _silent(world: World, step: int) -> None:
-    """Decide nothing."""
-
-
 class Player:
     """Plays a tape into another arm, block by block.
 
@@ -130,7 +127,7 @@ class Player:
         stops = _places(world, trigger_stops)
         for place, part in enumerate(world.parts):
             if place in stops or (is_agent[place] and part.phase == "decisions"):
-                world.python_parts[place] = _silent
+                world.python_parts[place] = nobody
         for place in matchings(world):
             world.python_parts[place] = self._matching(place)
 

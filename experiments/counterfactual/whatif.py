@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from crossmargin.experiments.checks import checked_count, checked_share
 from crossmargin.experiments.counterfactual.arms import Arm, run_trial
-from crossmargin.experiments.counterfactual.interventions import interventions_of, placebo_of
+from crossmargin.experiments.counterfactual.interventions import interventions_of
+from crossmargin.experiments.counterfactual.placebos import placebo_of
 from crossmargin.experiments.counterfactual.results import WhatIf
 from crossmargin.experiments.counterfactual.situation import branch_of
 from crossmargin.experiments.futures import checked_root, member_seed
@@ -15,6 +16,7 @@ from crossmargin.model.errors import ParameterError
 
 if TYPE_CHECKING:
     from crossmargin.experiments.market import Market
+    from crossmargin.experiments.run import Run
 
 #: Futures of an ensemble; a default.
 FUTURES = 200
@@ -35,7 +37,7 @@ def seeds_of(futures: int, root: Any, least: int = 1) -> list[int]:
 
 
 def whatif(
-    source: "str | Path | Scenario | Mapping[str, Any] | Market",
+    source: "str | Path | Scenario | Mapping[str, Any] | Run | Market",
     *,
     spare: int | str | Sequence[int | str] | None = None,
     spare_group: str | Sequence[str] | None = None,
@@ -61,8 +63,9 @@ def whatif(
 
     Parameters
     ----------
-    source : str, Path, Scenario, mapping or Market
-        A scenario, the folder of a saved run, or a market, which is branched where it stands.
+    source : str, Path, Scenario, mapping, Run or Market
+        A scenario, a run or the folder of a saved one, or a market, which is branched where it
+        stands.
     spare : int, str or sequence, optional
         Accounts (row, `population:index`, or name of a whale) whose forced orders become
         take-overs at the mark that move no price.
@@ -75,10 +78,10 @@ def whatif(
     no_feedback : bool
         No forced order reaches a book.
     at : int, optional
-        Block before which it is undone; by default that of the first forced closing of what is
-        spared in the run itself, else 0.
+        Block before which it is undone; by default 0, and when nothing but forced orders is undone
+        the block of the first of them in the run itself.
     seed, steps, overrides : optional
-        Of the run, as in `simulate`; not with a folder or a market.
+        Of the run, as in `simulate`; a run, a folder and a market have their own seed.
     futures : int
         Pairs. Each has draws of its own after the branch, the same in both arms.
     futures_seed : int
@@ -86,9 +89,9 @@ def whatif(
     closure : {"behavioural", "mechanical"}
         Others react, or send exactly what they sent in the baseline.
     placebo : {"lot", "account", "none"}
-        Third arm, against which an effect has to stand out: one lot of some position moves, which
-        shows the noise of such markets, or any other account is spared, which shows whether the
-        one that was asked for is special.
+        Third arm, against which an effect has to stand out: one lot of some position is closed in
+        the book, which shows the noise of such markets, or any other account is spared, which
+        shows whether the one that was asked for is special.
     confidence : float
         Of intervals and bands.
     jobs : int

@@ -2,7 +2,17 @@
 
 import sys
 
-from tests.benchmarks import book, margins, market, networks, rare, start, sweep_results, sweeps
+from tests.benchmarks import (
+    book,
+    margins,
+    market,
+    networks,
+    pairs,
+    rare,
+    start,
+    sweep_results,
+    sweeps,
+)
 from tests.benchmarks.figures import Figure, write
 
 GROUPS = {
@@ -12,6 +22,7 @@ GROUPS = {
     "sweeps": sweeps,
     "results": sweep_results,
     "rare": rare,
+    "pairs": pairs,
     "margins": margins,
     "networks": networks,
 }
