@@ -19,7 +19,7 @@ from crossmargin.experiments.filling import (
 )
 from crossmargin.experiments.initial.first_stops import place_first_stops
 from crossmargin.experiments.initial.positions import hold
-from crossmargin.experiments.kinds import system_rows
+from crossmargin.experiments.kinds import n_pools, system_rows
 from crossmargin.experiments.layout import Block, is_reporting, lay_out
 from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
 from crossmargin.experiments.paths import Window, load_path
@@ -101,6 +101,7 @@ def _sizes(scenario: Scenario, blocks: list[Block], n_parts: int, prices: list[f
         reports=max(1, sum(block.count for block in blocks if is_reporting(block))),
         window=WINDOW,
         populations=len(scenario.population),
+        pools=n_pools(scenario),
     )
 
 

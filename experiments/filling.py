@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from crossmargin.experiments.kinds import KINDS, fill_inverse
+from crossmargin.experiments.kinds import KINDS, fill_inverse, fill_pool, n_settled
 from crossmargin.experiments.layout import Block, is_reporting
 from crossmargin.experiments.limits import HEADROOM, LARGEST_LOT
 from crossmargin.experiments.schema import MarketTable, Scenario
@@ -43,7 +43,7 @@ def fill_markets(state: State, scenario: Scenario, prices: list[float]) -> None:
     """Static fields and first prices of assets, markets and books."""
     assets = [asset.name for asset in scenario.asset]
     underlyings = [underlying.name for underlying in scenario.underlying]
-    settlement = FIRST_SETTLEMENT
+    settlement, pools = FIRST_SETTLEMENT, 0
     for m, table in enumerate(scenario.market):
         market = state.ledger.markets[m]
         market["kind"] = KINDS[table.kind]
@@ -66,6 +66,9 @@ def fill_markets(state: State, scenario: Scenario, prices: list[float]) -> None:
             market["settlement"] = settlement
             settlement += 1
             fill_tiers(state, scenario, m, table)
+        if table.kind == "pool":
+            fill_pool(state, scenario, m, pools, FIRST_SETTLEMENT + n_settled(scenario) + pools)
+            pools += 1
     for a, asset in enumerate(scenario.asset):
         row = state.ledger.assets[a]
         row["decimals"] = asset.decimals

@@ -253,6 +253,7 @@ FAMILIES = {
     "venue.circuit_breaker": (("oracles",), "model.oracle.circuit_breaker"),
     "venue.mark": (("marks",), "model.marks."),
     "venue.funding": (("marks",), "model.funding"),
+    "venue.pool_fees": (("marks",), "model.pool_fees"),
     "venue.interest": (("marks",), "model.interest"),
     "venue.stops": (("marks",), "model.stops"),
     "venue.queue": (("liquidation",), "model.liquidation.queue"),

@@ -48,7 +48,7 @@ def part_tables(scenario: Scenario) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if underlying.name not in rows_of(scenario.reference):
             yield path_of(scenario, u)
     venue = scenario.venue
-    for name in ("oracle", "circuit_breaker", "mark", "funding", "interest", "stops"):
+    for name in ("oracle", "circuit_breaker", "mark", "funding", "pool_fees", "interest", "stops"):
         table = getattr(venue, name)
         if table is not None:
             yield f"venue.{name}", table
@@ -182,6 +182,8 @@ def _before_agents(scenario: Scenario) -> Iterator[Entry]:
             yield _tabled("venue.circuit_breaker", venue.circuit_breaker, market=m)
     yield _tabled("venue.mark", venue.mark)
     yield _tabled("venue.funding", venue.funding)
+    if any(market.kind == "pool" for market in scenario.market):
+        yield _tabled("venue.pool_fees", venue.pool_fees)
     yield _tabled("venue.interest", venue.interest)
     yield from _stops(scenario)
 
