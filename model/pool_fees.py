@@ -13,7 +13,7 @@ through the row ROUNDING. The daily rate stands in `premium_sum` of the market.
 
 References
 ----------
-Synthetix v3, perps-market: funding velocity. GMX v2, market/MarketUtils.sol: funding and borrowing.
+Synthetix SIP-279: funding velocity. GMX v2, market/MarketUtils.sol: funding and borrowing.
 """
 
 import math
@@ -46,7 +46,7 @@ class Parameters(Numbers):
         "per day and day",
         low=0,
         high=1000,
-        source="Synthetix perps v2 and v3: 9, by market",
+        source="Synthetix SCCP-298 and SCCP-359: 9, later 4 for ETH and BTC",
         doc="Of the daily rate, at a skew of the scale or more.",
     )
     funding_factor: float = number(

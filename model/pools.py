@@ -17,7 +17,8 @@ the pool has; whoever reduces is always let out.
 
 References
 ----------
-Synthetix v3, markets/perps-market: fill price, maker and taker fee by skew, maximum market value.
+Synthetix SIP-279 (price and funding), SIP-281 (fees of a trade that turns the skew); v3,
+markets/perps-market: maximum market value.
 GMX v2, contracts/pricing/PricingUtils.sol and market/MarketUtils.sol: price impact, open interest
 and reserve.
 """
