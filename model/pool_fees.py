@@ -8,7 +8,7 @@ balance   the larger side pays :math:`f |L - S|^e / (L + S)` a second, and the s
           it, pro rata; nothing while a side is empty (GMX)
 
 Borrowing is a rate per year times a power of the utilisation, the notional of the larger side over
-the pool's equity, that every trader pays to the pool (GMX). Payers round up, receivers down,
+the pool's capital, that every trader pays to the pool (GMX). Payers round up, receivers down,
 through the row ROUNDING. The daily rate stands in `premium_sum` of the market.
 
 References
@@ -27,7 +27,7 @@ from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, transfer
 from crossmargin.model.markets import YEAR, acts_on, steps_of
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.pools import pool_equity, sides_of, skew_of
+from crossmargin.model.pools import pool_capital, sides_of, skew_of
 from crossmargin.model.state import POOLED, ROUNDING
 
 PHASE = "marks"
@@ -131,12 +131,12 @@ def pay_by_balance(state, part, market, days):
 
 @kernel
 def utilisation(ledger, market):
-    """Notional of the larger side over the pool's equity, at most 1."""
+    """Notional of the larger side at the index over the pool's capital, at most 1."""
     m = ledger.markets[market]
     longs, shorts = sides_of(ledger, market)
-    equity = pool_equity(ledger, market)
+    capital = pool_capital(ledger, market)
     value = max(longs, shorts) * m.index * m.half_unit
-    return min(1.0, value / equity) if equity > 0 else 1.0
+    return min(1.0, value / capital) if capital > 0 else 1.0
 
 
 @kernel

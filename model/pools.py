@@ -127,7 +127,7 @@ def is_over_cap(ledger, message):
     value = ((longs if side > 0 else shorts) + grown) * m.index * m.half_unit
     if pool.most_open > 0 and value > pool.most_open:
         return True
-    return pool.reserve > 0.0 and value > pool.reserve * pool_equity(ledger, market)
+    return pool.reserve > 0.0 and value > pool.reserve * pool_capital(ledger, market)
 
 
 @kernel

@@ -262,7 +262,7 @@ LIQUIDITY_POOL = np.dtype(
         ("worsening", "f8"),  # factor of trades that raise it, BY_POWER, quote
         ("most_impact", "f8"),  # fraction of the price either way, BY_POWER
         ("most_open", "i8"),  # quote units of each side; 0 no cap
-        ("reserve", "f8"),  # most notional of a side over the pool's equity; 0 no cap
+        ("reserve", "f8"),  # most notional of a side over the pool's capital; 0 no cap
         ("failed_step", "i8"),  # step in which it could not pay, -1
         ("haircut", "i8"),  # profit of traders that was not paid, quote units
         ("borrowed", "i8"),  # borrowing fees that it got, quote units

@@ -13,7 +13,7 @@ from crossmargin.model.kernel import from_python
 from crossmargin.model.loop import run_part
 from crossmargin.model.margin.numbers import measure_all
 from crossmargin.model.parts import row_of
-from crossmargin.model.pool_fees import balance_rate, velocity_of
+from crossmargin.model.pool_fees import balance_rate, utilisation, velocity_of
 from crossmargin.model.pools import (
     BY_POWER,
     pool_capital,
@@ -116,6 +116,26 @@ def test_power_impact_as_gmx_states_it(before: float, after: float) -> None:
         assert found == pytest.approx(5e-8 * (d0**2 - d1**2)) and found >= 0
     else:
         assert found == pytest.approx(1e-7 * (d0**2 - d1**2)) and found <= 0
+
+
+def test_impact_funding_and_borrowing_as_gmx_publishes_them() -> None:
+    """README of gmx-synthetics: -500 and +375; 0.00001 of longs to 0.00003 of shorts; 0.000016."""
+    state = pool_state(1, 250_000.0)
+    pool = state.ledger.pools[0]
+    pool["improving"] = pool["worsening"] = 0.01 / 50_000
+    found = [float(from_python(power_impact)(pool, *pair)) for pair in ((0, 5e4), (5e4, 25e3))]
+    assert found == pytest.approx([-500.0, 375.0])
+    rate = float(from_python(balance_rate)(150_000.0, 50_000.0, 1 / 50_000, 1.0))
+    assert (rate, rate * 150_000 / 50_000) == pytest.approx((1e-5, 3e-5))
+    (row,) = rows_of(state)
+    give(state, row, 1e6)
+    pool["skew_scale"] = 1e15
+    trade(state, row, 1_500_000)
+    capital = int(from_python(pool_capital)(state.ledger, 0))
+    state.ledger.balances[POOL_ROW, 0] -= capital - 250_000 * ONE  # the fee of opening
+    index(state, 100.0 * 200 / 150)  # 50,000 of open profit
+    used = float(from_python(utilisation)(state.ledger, 0))
+    assert used / 50_000 == pytest.approx(0.000016, rel=1e-4)
 
 
 def test_a_balanced_pool_with_power_impact() -> None:
@@ -305,7 +325,7 @@ def test_the_larger_side_pays_the_smaller_and_the_pool_nothing() -> None:
 def test_borrowing_goes_to_the_pool() -> None:
     world = fees_world(max_velocity=0.0, borrowing=0.5)
     state = world.state
-    used = 500.0 / (int(from_python(pool_equity)(state.ledger, 0)) / ONE)
+    used = 500.0 / (int(from_python(pool_capital)(state.ledger, 0)) / ONE)
     before = int(state.ledger.balances[POOL_ROW, 0])
     run_fees(world, 60)
     due = 700e6 * 0.5 * used * 60 / (365 * 86400)
