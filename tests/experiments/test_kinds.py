@@ -10,7 +10,9 @@ import pytest
 from crossmargin.experiments.load import load_scenario, scenario_table
 from crossmargin.experiments.market import Market
 from crossmargin.experiments.run import Run, simulate
+from crossmargin.model.contagion.price_ledger import PriceLedger
 from crossmargin.model.errors import ParameterError
+from crossmargin.model.state import FORCED
 
 SEEDS = (1, 2)
 STABLE = ("population.longs.collateral.BTC", 0.0)
@@ -190,3 +192,16 @@ def test_funding_and_borrowing_of_gmx_in_a_run() -> None:
     found = simulate(table, seed=1, steps=150)
     assert set(found.summary["residuals"].values()) == {0}
     assert (found.series["funding_rate"].iloc[-1]) > 0
+
+
+def test_class_ledgers_hold_in_coins_that_settle_contracts() -> None:
+    """What forced orders did to every holder, source by source and by class, in both markets."""
+    world = run("coin-margined", 1).world
+    log, ledger = world.state.log, world.state.ledger
+    found = PriceLedger.of(world)
+    for m in range(2):
+        rows = found.matrix(m).sum(axis=0)
+        gained = log.by_class[:, m, FORCED] + ledger.lots[:, m] * log.shift[m, FORCED]
+        assert np.array_equal(rows, gained * found.units[m])
+    assert abs(found.matrix(0)).sum() > 0
+    assert found.units[0] == round(ledger.markets["face"][0] / ledger.markets["mark"][0])
