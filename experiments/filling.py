@@ -55,8 +55,9 @@ def fill_markets(state: State, scenario: Scenario, prices: list[float]) -> None:
         if table.kind == "inverse":
             fill_inverse(state, scenario, m)
         else:
-            market["half_unit"] = _tick_units(scenario, table)
-            _check_lot(scenario, table, 2 * ticks, int(market["half_unit"]))
+            half_unit = _tick_units(scenario, table)
+            _check_lot(scenario, table, 2 * ticks, half_unit)
+            market["half_unit"] = half_unit
         ladder = state.book.ladders[m]
         ladder["mid"], ladder["last"] = 2 * ticks, ticks
         ladder["self_trade"] = ("allow", "cancel_resting", "cancel_taker").index(table.self_trade)
