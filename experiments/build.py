@@ -22,7 +22,7 @@ from crossmargin.experiments.filling_options import check_traders, fill_options
 from crossmargin.experiments.initial.dividing import divide
 from crossmargin.experiments.initial.first_stops import place_first_stops
 from crossmargin.experiments.initial.positions import hold
-from crossmargin.experiments.kinds import system_rows
+from crossmargin.experiments.kinds import n_pools, system_rows
 from crossmargin.experiments.layout import Block, is_reporting, last_row, lay_out
 from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
 from crossmargin.experiments.paths import Window, load_path
@@ -105,6 +105,7 @@ def _sizes(scenario: Scenario, blocks: list[Block], n_parts: int, prices: list[f
         populations=len(scenario.population),
         series=sum(market.series is not None for market in scenario.market),
         expiries=sum(len(table.expiries) for table in scenario.option),
+        pools=n_pools(scenario),
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from crossmargin.experiments.kinds import KINDS, fill_inverse
+from crossmargin.experiments.kinds import KINDS, fill_inverse, fill_pool, n_settled
 from crossmargin.experiments.layout import Block, is_reporting, last_row
 from crossmargin.experiments.limits import HEADROOM, LARGEST_LOT
 from crossmargin.experiments.schema import MarketTable, Scenario
@@ -52,7 +52,7 @@ def fill_markets(state: State, scenario: Scenario, prices: list[float]) -> None:
     """Static fields and first prices of assets, markets and books."""
     assets = [asset.name for asset in scenario.asset]
     underlyings = [underlying.name for underlying in scenario.underlying]
-    settlement = FIRST_SETTLEMENT
+    settlement, pools = FIRST_SETTLEMENT, 0
     for m, table in enumerate(scenario.market):
         market = state.ledger.markets[m]
         market["kind"] = KINDS[table.kind]
@@ -64,8 +64,9 @@ def fill_markets(state: State, scenario: Scenario, prices: list[float]) -> None:
         if table.kind == "inverse":
             fill_inverse(state, scenario, m)
         else:
-            market["half_unit"] = _tick_units(scenario, table)
-            _check_lot(scenario, table, 2 * ticks, int(market["half_unit"]))
+            half_unit = _tick_units(scenario, table)
+            _check_lot(scenario, table, 2 * ticks, half_unit)
+            market["half_unit"] = half_unit
         ladder = state.book.ladders[m]
         ladder["mid"], ladder["last"] = 2 * ticks, ticks
         ladder["self_trade"] = ("allow", "cancel_resting", "cancel_taker").index(table.self_trade)
@@ -75,6 +76,9 @@ def fill_markets(state: State, scenario: Scenario, prices: list[float]) -> None:
             market["settlement"] = settlement
             settlement += 1
             fill_tiers(state, scenario, m, table)
+        if table.kind == "pool":
+            fill_pool(state, scenario, m, pools, FIRST_SETTLEMENT + n_settled(scenario) + pools)
+            pools += 1
     for a, asset in enumerate(scenario.asset):
         row = state.ledger.assets[a]
         row["decimals"] = asset.decimals

@@ -76,8 +76,33 @@ def check_beginning(scenario: Any) -> None:
 
 def system_rows(scenario: Any) -> int:
     """Rows before the first population: the fixed ones, one a derivative market, one a pool."""
-    settled = sum(market.kind != "spot" for market in scenario.market)
-    return FIRST_SETTLEMENT + settled + sum(market.kind == "pool" for market in scenario.market)
+    return FIRST_SETTLEMENT + n_settled(scenario) + n_pools(scenario)
+
+
+def n_settled(scenario: Any) -> int:
+    """Markets with a settlement row."""
+    return sum(market.kind != "spot" for market in scenario.market)
+
+
+def n_pools(scenario: Any) -> int:
+    """Markets against a pool."""
+    return sum(market.kind == "pool" for market in scenario.market)
+
+
+def fill_pool(state: State, scenario: Any, m: int, place: int, row: int) -> None:
+    """Terms and capital of the pool of a market; `row` is its row of the ledger."""
+    table, market = scenario.market[m].pool, state.ledger.markets[m]
+    one = 10 ** scenario.asset[0].decimals
+    pool = state.ledger.pools[place]
+    market["pool"], pool["row"], pool["market"] = place, row, m
+    pool["impact"] = ("skew", "power").index(table.impact)
+    pool["skew_scale"] = table.skew_scale / scenario.market[m].lot
+    for name in ("exponent", "improving", "worsening", "most_impact", "reserve"):
+        pool[name] = getattr(table, name)
+    pool["most_open"] = round(table.most_open_interest * one)
+    capital = round(table.capital * one)
+    state.ledger.balances[row, 0] += capital
+    state.ledger.assets[0]["minted"] += capital
 
 
 def fill_inverse(state: State, scenario: Any, m: int) -> None:

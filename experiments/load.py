@@ -256,6 +256,7 @@ FAMILIES = {
     "venue.option_mark": (("marks",), "model.options."),
     "venue.option_greeks": (("record",), "model.options."),
     "venue.funding": (("marks",), "model.funding"),
+    "venue.pool_fees": (("marks",), "model.pool_fees"),
     "venue.interest": (("marks",), "model.interest"),
     "venue.stops": (("marks",), "model.stops"),
     "venue.queue": (("liquidation",), "model.liquidation.queue"),

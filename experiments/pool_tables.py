@@ -42,7 +42,7 @@ class Pool(Table):
     most_open_interest: float = quantity(0.0, "quote", "Cap of each side; 0 none.", ge=0, le=1e12)
     reserve: float = quantity(
         0.0,
-        "multiple of the pool's equity",
+        "multiple of the pool's capital",
         "Most notional of a side; 0 no cap.",
         ge=0,
         le=100,

@@ -127,7 +127,7 @@ class Population(Table):
 
     @model_validator(mode="after")
     def _shares(self) -> Self:
-        if self.name in RESERVED or self.name.startswith("settlement "):
+        if self.name in RESERVED or self.name.startswith(("settlement ", "pool ")):
             raise ValueError(f"the name {self.name!r} is that of a row of the venue")
         if self.position is not None and not self.markets:
             raise ValueError("a position needs markets to hold it in")

@@ -181,6 +181,7 @@ class Venue(Table):
     oracle: PartTable = Field(default_factory=lambda: {"kind": "aggregate"})
     funding: PartTable = Field(default_factory=lambda: {"kind": "funding"})
     interest: PartTable = Field(default_factory=lambda: {"kind": "interest"})
+    pool_fees: PartTable = Field(default_factory=lambda: {"kind": "pool_fees"})
     stops: PartTable = Field(default_factory=lambda: {"kind": "stops"})
     circuit_breaker: PartTable | None = None
     queue: PartTable = Field(default_factory=lambda: {"kind": "queue"})

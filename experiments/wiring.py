@@ -49,7 +49,8 @@ def part_tables(scenario: Scenario) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield path_of(scenario, u)
     venue = scenario.venue
     options = ("option_mark", "option_greeks") if scenario.option else ()
-    for name in ("oracle", "circuit_breaker", "mark", "funding", "interest", "stops", *options):
+    shared = ("oracle", "circuit_breaker", "mark", "funding", "pool_fees", "interest", "stops")
+    for name in (*shared, *options):
         table = getattr(venue, name)
         if table is not None:
             yield f"venue.{name}", table
@@ -185,6 +186,8 @@ def _before_agents(scenario: Scenario) -> Iterator[Entry]:
                 yield _tabled("venue.circuit_breaker", venue.circuit_breaker, market=m)
     yield _tabled("venue.mark", venue.mark)
     yield _tabled("venue.funding", venue.funding)
+    if any(market.kind == "pool" for market in scenario.market):
+        yield _tabled("venue.pool_fees", venue.pool_fees)
     yield _tabled("venue.interest", venue.interest)
     if scenario.option:
         yield _tabled("venue.option_mark", venue.option_mark)

@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from crossmargin.model.integers import muldiv, muldiv_up, signed_muldiv
+from crossmargin.model.integers import muldiv, muldiv_up, signed_muldiv, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.log import trace_change
-from crossmargin.model.state import INVERSE, N_CLASSES, Array
+from crossmargin.model.state import FEES, INVERSE, N_CLASSES, Array
 
 QUOTE = 0  # asset in which everything but inverse contracts settles
 
@@ -39,11 +39,17 @@ def lot_notional(market, half_price):
     return half_price * market.half_unit + market.face
 
 
+@kernel(inline=False)
+def inverse_value(coin_face, lots, half_price):
+    """Value of signed inverse contracts at a price, coin units; a call keeps linear ones fast."""
+    return -signed_muldiv(lots, coin_face, max(1, half_price))
+
+
 @kernel
 def contract_value(market, lots, half_price):
     """Value of signed lots at a price, units of what the market settles in."""
     if market.kind == INVERSE:
-        return -signed_muldiv(lots, market.coin_face, max(1, half_price))
+        return inverse_value(market.coin_face, lots, half_price)
     return lots * half_price * market.half_unit
 
 
@@ -98,6 +104,18 @@ def conceded_half(market, lots, share):
 
 
 @kernel
+def loss_units(market, half_lots, half_price):
+    """Quote units of a loss of so many half tick-lots against the mark, at a price or above.
+
+    Exact where profit is linear. A loss of coins is that at the lower of price and mark, or less.
+    """
+    if market.kind == INVERSE:
+        least = max(1, min(market.mark, half_price))
+        return to_units_up(np.float64(half_lots) * market.face / least)
+    return half_lots * market.half_unit
+
+
+@kernel
 def attribute(log, row, market, lots):
     """Enter a change of position into the class ledger of an account.
 
@@ -121,14 +139,15 @@ def follow(ledger, log, row, asset):
     return change
 
 
-@kernel
+@kernel(inline=False)
 def follow_parties(ledger, log, market, one, other):
-    """The same for both sides of a trade and the row that settles it."""
+    """The same for both sides of a trade, the row that settles it and the one that gets fees."""
     m = ledger.markets[market]
-    if m.settles != QUOTE:
-        follow(ledger, log, one, m.settles)
-        follow(ledger, log, other, m.settles)
-        follow(ledger, log, m.settlement, m.settles)
+    follow(ledger, log, one, m.settles)
+    follow(ledger, log, other, m.settles)
+    follow(ledger, log, m.settlement, m.settles)
+    follow(ledger, log, FEES, m.settles)
+    return 0
 
 
 @kernel

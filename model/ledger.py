@@ -113,7 +113,10 @@ def swap(ledger, buyer, seller, market, lots):
 
 @kernel
 def trade(ledger, log, fill):
-    """Settle one fill between its two accounts, without fees."""
+    """Settle one fill between its two accounts, without fees; returns the value that was traded.
+
+    Units of what the market settles in; where that is a coin, `follow_parties` is still to come.
+    """
     market = np.int64(fill.market)
     lots = fill.quantity * fill.side
     value = contract_value(ledger.markets[market], lots, 2 * fill.price)
@@ -125,7 +128,7 @@ def trade(ledger, log, fill):
     else:
         realise(ledger, fill.taker, market, lots, value)
         realise(ledger, fill.maker, market, -lots, -value)
-        follow_parties(ledger, log, market, fill.taker, fill.maker)
+    return abs(value)
 
 
 @kernel
@@ -143,18 +146,10 @@ def fee_rate(market, half_price, rate):
 
 
 @kernel
-def charge(ledger, log, fill, row, rate):
-    """Charge an account of a fill its fee, rounded against the payer; a negative rate is a rebate.
-
-    It is a rate of the value traded, in the asset in which the market settles.
-    """
-    m = ledger.markets[fill.market]
-    value = abs(contract_value(m, fill.quantity, 2 * fill.price))
-    fee = to_units_up(value * fee_rate(m, 2 * fill.price, rate))
-    transfer(ledger, m.settles, row, FEES, fee)
-    if m.settles != QUOTE:
-        follow(ledger, log, row, m.settles)
-        follow(ledger, log, FEES, m.settles)
+def charge(ledger, asset, row, value, rate):
+    """Charge a fee on a value traded, rounded against the payer; a negative rate is a rebate."""
+    fee = to_units_up(value * rate)
+    transfer(ledger, asset, row, FEES, fee)
     return fee
 
 
@@ -194,7 +189,8 @@ def move_position(ledger, log, giver, taker, parcel):
     trace_move(log, giver, taker, parcel)
     realise(ledger, giver, parcel.market, -parcel.lots, -value)
     realise(ledger, taker, parcel.market, parcel.lots, value)
-    follow_parties(ledger, log, parcel.market, giver, taker)
+    if ledger.markets[parcel.market].settles != QUOTE:
+        follow_parties(ledger, log, parcel.market, giver, taker)
 
 
 @kernel(inline=False)

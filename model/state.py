@@ -246,6 +246,14 @@ MARKET = np.dtype(
         ("face", "i8"),  # quote units that one contract of an inverse market is for, else 0
         ("coin_face", "i8"),  # the same in units of its coin at a price of one half tick
         ("pool", "i8"),  # row of `Ledger.pools`, of a market against a pool
+        ("right", "i8"),  # of an option: 1 call, -1 put; 0 for what is none
+        ("strike", "i8"),  # half ticks, options only
+        ("short_initial", "f8"),  # of a short option: fraction of the index at the money, entry
+        ("short_floor", "f8"),  # the least of it, however far out of the money
+        ("short_maintenance", "f8"),  # fraction of the index against liquidation
+        ("long_initial", "f8"),  # share of a long option's value that counts for entry
+        ("long_maintenance", "f8"),  # the same against liquidation
+        ("fee_cap", "f8"),  # an option's fees are of its index, and at most this part of its price
     ],
     align=True,
 )
@@ -255,28 +263,17 @@ LIQUIDITY_POOL = np.dtype(
     [
         ("row", "i8"),  # of the ledger: its capital, position and equity
         ("market", "i8"),
-        ("longs", "i8"),  # lots that traders hold
-        ("shorts", "i8"),
-        ("impact", "i8"),  # how trades move their price: BY_SKEW or BY_POWER of model/pools
+        ("impact", "i8"),  # how trades move their price: BY_SKEW or BY_POWER of model/pools.py
         ("skew_scale", "f8"),  # lots of skew that move the price by all of it
         ("exponent", "f8"),  # of the imbalance, BY_POWER
         ("improving", "f8"),  # factor of trades that lower the imbalance, BY_POWER, quote
         ("worsening", "f8"),  # factor of trades that raise it, BY_POWER, quote
-        ("most_impact", "f8"),  # fraction of the price, either way
+        ("most_impact", "f8"),  # fraction of the price either way, BY_POWER
         ("most_open", "i8"),  # quote units of each side; 0 no cap
-        ("reserve", "f8"),  # most notional of a side over the pool's equity; 0 no cap
+        ("reserve", "f8"),  # most notional of a side over the pool's capital; 0 no cap
         ("failed_step", "i8"),  # step in which it could not pay, -1
         ("haircut", "i8"),  # profit of traders that was not paid, quote units
         ("borrowed", "i8"),  # borrowing fees that it got, quote units
-        ("closed_lots", "i8"),  # of winners that were closed by force, lots
-        ("right", "i8"),  # of an option: 1 call, -1 put; 0 for what is none
-        ("strike", "i8"),  # half ticks, options only
-        ("short_initial", "f8"),  # of a short option: fraction of the index at the money, entry
-        ("short_floor", "f8"),  # the least of it, however far out of the money
-        ("short_maintenance", "f8"),  # fraction of the index against liquidation
-        ("long_initial", "f8"),  # share of a long option's value that counts for entry
-        ("long_maintenance", "f8"),  # the same against liquidation
-        ("fee_cap", "f8"),  # an option's fees are of its index, and at most this part of its price
     ],
     align=True,
 )

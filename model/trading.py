@@ -14,13 +14,14 @@ from crossmargin.model.book import (
     remove,
     rest,
 )
-from crossmargin.model.contracts import lot_notional
+from crossmargin.model.contracts import QUOTE, follow_parties, loss_units, lot_notional
 from crossmargin.model.depth import price_of_taking, takeable
 from crossmargin.model.integers import LARGEST, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import charge, fee_rate, notional_of, strain, trade
 from crossmargin.model.log import displaced, displaced_alone, is_tracing, trace_trade
 from crossmargin.model.margin.numbers import free_collateral, initial_requirement
+from crossmargin.model.pools import is_over_cap, taking_tick, trade_with_pool
 from crossmargin.model.state import (
     ACCEPTED,
     ACCOUNT_STATE,
@@ -33,7 +34,6 @@ from crossmargin.model.state import (
     FORCED,
     GOOD_TILL_CANCELLED,
     HALTED,
-    INVERSE,
     LARGEST_ORDER,
     MARGIN_CALL,
     MARKET_ORDER,
@@ -41,6 +41,8 @@ from crossmargin.model.state import (
     NOT_FILLABLE,
     NOT_REDUCING,
     OPTION,
+    POOL_CAP,
+    POOLED,
     POST_ONLY,
     REDUCE_ONLY,
     REFILL,
@@ -71,25 +73,17 @@ def is_spot_sale(ledger, message):
 
 
 @kernel
-def _loss_units(market, half_lots, half_price):
-    """Quote units of a loss of so many half tick-lots against the mark, at a price or above.
-
-    Exact where profit is linear. A loss of coins is that at the lower of price and mark, or less.
-    """
-    if market.kind == INVERSE:
-        least = max(1, min(market.mark, half_price))
-        return to_units_up(np.float64(half_lots) * market.face / least)
-    return half_lots * market.half_unit
-
-
-@kernel
 def _entry_loss(book, ledger, message, limit):
     """Loss against the mark and fees when an order trades as far as it can, quote units.
 
     What takes is priced level by level, what rests at its own price.
     """
     market = ledger.markets[message.market]
-    lots, paid = price_of_taking(book, message, limit) if crosses(book, message, limit) else (0, 0)
+    lots, paid = 0, 0
+    if market.kind == POOLED:
+        lots, paid = message.quantity, message.quantity * taking_tick(ledger, message)
+    elif crosses(book, message, limit):
+        lots, paid = price_of_taking(book, message, limit)
     loss = max(0, (2 * paid - lots * market.mark) * message.side)
     half_price = 2 * paid // max(1, lots) if lots > 0 else market.mark
     if message.action != MARKET_ORDER and message.life == GOOD_TILL_CANCELLED:
@@ -98,15 +92,12 @@ def _entry_loss(book, ledger, message, limit):
         half_price = min(half_price, 2 * limit)
     rate = fee_rate(market, 2 * paid / max(1, lots), market.taker_fee)
     fee = to_units_up((2 * paid * market.half_unit + lots * market.face) * rate)
-    return _loss_units(market, loss, half_price) + max(0, fee)
+    return loss_units(market, loss, half_price) + max(0, fee)
 
 
 @kernel
 def _is_well_covered(book, ledger, log, message, limit):
-    """Tell whether what an account had to spare in this block pays for an order in any case.
-
-    The whole requirement of the market is counted as new, so that nothing else need be looked at.
-    """
+    """Tell whether what an account had to spare pays for an order, its whole market counted new."""
     row, market = message.account, np.int64(message.market)
     m, spare = ledger.markets[market], ledger.accounts[message.account].spare
     cursor = log.cursor[0]
@@ -188,6 +179,10 @@ def admitted(book, ledger, log, message, limit):
             return 0, NOT_REDUCING
     elif message.author_class != FORCED and not has_margin(book, ledger, log, message, limit):
         return 0, NO_MARGIN
+    if ledger.markets[message.market].kind == POOLED:
+        if message.flags & POST_ONLY != 0:
+            return 0, WOULD_TAKE
+        return (0, POOL_CAP) if is_over_cap(ledger, message) else (lots, ACCEPTED)
     if message.flags & POST_ONLY != 0 and takeable(book, message, limit, 1) > 0:
         return 0, WOULD_TAKE
     if message.life == FILL_OR_KILL and takeable(book, message, limit, lots) < lots:
@@ -200,10 +195,14 @@ def settle(book, ledger, log, step, author_class):
     """Book the fill just made: positions, money, fees, displacement; returns the displacement."""
     fill = log.fill[0]
     market = ledger.markets[fill.market]
-    trade(ledger, log, fill)
-    charge(ledger, log, fill, fill.maker, market.maker_fee)
+    value = trade(ledger, log, fill)
+    rate = fee_rate(market, 2 * fill.price, market.maker_fee)
+    charge(ledger, market.settles, fill.maker, value, rate)
     if author_class != FORCED:  # a forced order pays its penalty instead
-        charge(ledger, log, fill, fill.taker, market.taker_fee)
+        rate = fee_rate(market, 2 * fill.price, market.taker_fee)
+        charge(ledger, market.settles, fill.taker, value, rate)
+    if market.settles != QUOTE:
+        follow_parties(ledger, log, np.int64(fill.market), fill.taker, fill.maker)
     shift = displaced(book, log, np.int64(fill.market), author_class)
     log.cursor[0].fills += 1
     if is_tracing(log, step):
@@ -240,6 +239,9 @@ def bring(book, ledger, log, message):
         log.cursor[0].rejected += 1
         return 0
     book.pool[0].next_id += 1
+    if ledger.markets[message.market].kind == POOLED:
+        trade_with_pool(book, ledger, log, message, lots)
+        return 0
     lots = sweep(book, ledger, log, message, lots)
     if lots == 0 or message.action == MARKET_ORDER or message.life != GOOD_TILL_CANCELLED:
         return 0

@@ -22,7 +22,7 @@ KINDS = {
 def people(accounts: pd.DataFrame) -> pd.DataFrame:
     """Rows of populations, without those of the system, by account."""
     names = accounts["population"].astype(str)
-    is_system = names.isin(SYSTEM_ROWS) | names.str.startswith("settlement ")
+    is_system = names.isin(SYSTEM_ROWS) | names.str.startswith(("settlement ", "pool "))
     return accounts[~is_system].set_index("account", drop=False)
 
 

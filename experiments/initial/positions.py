@@ -42,7 +42,7 @@ from crossmargin.model.contracts import contract_values
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.ledger import QUOTE
 from crossmargin.model.margin.numbers import measure_all
-from crossmargin.model.state import SPOT, State
+from crossmargin.model.state import POOLED, SPOT, State
 
 
 @dataclass(eq=False)
@@ -112,7 +112,11 @@ class Drawer:
             shares = collateral_of(self.state, self.scenario, block, self.seed)
             book.collateral.append(shares)
         for m in range(book.lots.shape[1]):
-            if self.state.ledger.markets[m]["kind"] != SPOT:
+            kind = self.state.ledger.markets[m]["kind"]
+            if kind == POOLED:
+                pool = self.state.ledger.pools[self.state.ledger.markets[m]["pool"]]
+                book.lots[pool["row"], m] = -book.lots[:, m].sum()
+            elif kind != SPOT:
                 balance(self.state, self.scenario, holdings, book.lots[:, m], m)
         return book
 

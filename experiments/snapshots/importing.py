@@ -17,7 +17,7 @@ from crossmargin.experiments.anchoring import anchor_files
 from crossmargin.experiments.build import build, first_prices
 from crossmargin.experiments.explain import did_you_mean, explain
 from crossmargin.experiments.filling import fill_markets
-from crossmargin.experiments.kinds import system_rows
+from crossmargin.experiments.kinds import n_pools, system_rows
 from crossmargin.experiments.load import load_scenario, read_toml
 from crossmargin.experiments.schema import Scenario
 from crossmargin.experiments.snapshots.content import Content, digest_of, read
@@ -155,6 +155,7 @@ def grid_without_state(scenario: Scenario) -> Grid:
         pages=1,
         window=1,
         steps_a_chunk=1,
+        pools=n_pools(scenario),
     )
     state = blank_state(sizes, 0, scenario.run.block_seconds)
     fill_markets(state, scenario, first_prices(scenario, 0)[0])

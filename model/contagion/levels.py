@@ -36,11 +36,13 @@ class Level(NamedTuple):
 
 
 def system_names(world: World) -> list[str]:
-    """Names of the rows of the system: the fixed ones, then settlement rows by market."""
+    """Names of the rows of the system: the fixed ones, settlement rows and pools by market."""
     names = list(SYSTEM_ROWS)
     settlement = world.state.ledger.markets["settlement"].tolist()
     named = sorted((row, world.names.markets[m]) for m, row in enumerate(settlement) if row >= 0)
-    return names + [f"settlement {market}" for _, market in named]
+    names += [f"settlement {market}" for _, market in named]
+    pools = world.state.ledger.pools
+    return names + [f"pool {world.names.markets[m]}" for m in pools["market"][pools["row"] > 0]]
 
 
 def labels_of(world: World) -> list[dict[str, str]]:

@@ -24,6 +24,7 @@ from crossmargin.model.state import (
     LARGEST_ORDER,
     LIMIT,
     OUTSIDE,
+    POOLED,
     SPOT,
     TAKEOVER,
 )
@@ -62,7 +63,8 @@ def _write_order(state, row, parcel):
     order.author_class = FORCED
     order.slot = 0
     order.arrival = 0
-    return crosses(state.book, order, order.price)
+    is_pooled = state.ledger.markets[parcel.market].kind == POOLED
+    return is_pooled or crosses(state.book, order, order.price)
 
 
 @kernel

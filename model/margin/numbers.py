@@ -83,7 +83,7 @@ def coins_of(ledger, row, asset):
     return units
 
 
-@kernel
+@kernel(inline=False)
 def _settling_numbers(ledger, book, row, asset):
     """What `_spot_numbers` gives, of a coin in which contracts settle."""
     a = ledger.assets[asset]

@@ -16,7 +16,8 @@ from typing import Literal
 from crossmargin.model.kernel import kernel
 from crossmargin.model.markets import index_of, nearest
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import INVERSE, SPOT
+from crossmargin.model.pools import show_index
+from crossmargin.model.state import INVERSE, POOLED, SPOT
 
 
 class Marks(Numbers):
@@ -37,6 +38,9 @@ M = slots(Marks)
 def set_mark(state, part, market, value):
     """Set the mark to a price, rounded, inside its band around the index and never below 1."""
     row, index = state.ledger.markets[market], index_of(state, market)
+    if row.kind == POOLED:
+        show_index(state, market)
+        return
     if row.kind == SPOT and state.params[part, M.spot] == 0.0:
         row.mark = max(1, index)
         return

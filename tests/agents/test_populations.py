@@ -13,6 +13,7 @@ KINDS = (
     "hedgers",
     "leverage_funds",
     "manipulators",
+    "skew_arbitrageurs",
     "stale_arbitrageurs",
     "trend_funds",
 )

@@ -10,7 +10,9 @@ import pytest
 from crossmargin.experiments.load import load_scenario, scenario_table
 from crossmargin.experiments.market import Market
 from crossmargin.experiments.run import Run, simulate
+from crossmargin.model.contagion.price_ledger import PriceLedger
 from crossmargin.model.errors import ParameterError
+from crossmargin.model.state import FORCED
 
 SEEDS = (1, 2)
 STABLE = ("population.longs.collateral.BTC", 0.0)
@@ -109,3 +111,97 @@ def test_a_burn_in_is_refused() -> None:
     table["initial"] = {"burn_in": {"blocks": 10}}
     with pytest.raises(ParameterError, match="burn_in"):
         load_scenario(table)
+
+
+# Pools --------------------------------------------------------------------------------------------
+
+JUMP = (("shock.0.spread", 0.0), ("shock.0.change", 1.2))
+RICH = ("population.arbitrageurs.wealth", 3e6)
+
+
+def pool_equity_of(of: Run) -> float:
+    """Equity of the pool at the end, quote."""
+    rows = of.accounts
+    return float(rows.loc[rows["population"] == "pool ALT-POOL", "equity"].iloc[0])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_winners_are_closed_before_the_pool_is_gone(seed: int) -> None:
+    found = run("pool-perps", seed)
+    kinds = found.events["kind"].value_counts()
+    assert kinds["adl"] > 10 and kinds["haircut"] == 0
+    assert 0 < pool_equity_of(found) < 2e6
+    assert set(found.summary["residuals"].values()) == {0}
+    series = found.series
+    assert (series["mark"] == series["index"]).all()
+    assert series["volume"].sum() > 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_jump_makes_the_pool_fail_and_winners_pay(seed: int) -> None:
+    found = run("pool-perps", seed, *JUMP)
+    cuts = found.events[found.events["kind"] == "haircut"]
+    assert cuts["amount"].sum() > 1e6
+    assert pool_equity_of(found) == pytest.approx(0.0, abs=1e-6)
+    assert found.accounts["position:ALT-POOL"].abs().sum() == 0
+    assert found.series["halted"].iloc[-1]
+    assert set(found.summary["residuals"].values()) == {0}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_skew_arbitrage_spares_the_pool(seed: int) -> None:
+    plain, rich = run("pool-perps", seed), run("pool-perps", seed, RICH)
+    assert pool_equity_of(rich) > pool_equity_of(plain) + 1e6
+
+
+def test_books_of_a_pool_balance_after_every_block() -> None:
+    market = Market("pool-perps", seed=3, overrides=dict(JUMP))
+    market.world.run(300, audit=True)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"pool": None}, "'pool'"),
+        ({"pool": {"capital": -1.0}}, "pool.capital"),
+        ({"pool": {"capital": 1e6, "impact": "cubic"}}, "pool.impact"),
+        ({"pool": {"capital": 1e6, "skew_scale": 0.0}}, "skew_scale"),
+        ({"pool": {"capital": 1e6, "reserves": 1.0}}, "reserve"),
+        ({"kind": "perpetual"}, "pool market has 'pool'"),
+    ],
+)
+def test_a_pool_that_lacks_something_is_refused(keys: dict[str, Any], words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        load_scenario(changed("pool-perps", 0, **keys))
+
+
+def test_numbers_of_pool_fees_are_checked() -> None:
+    table = changed("pool-perps", 0)
+    table["venue"]["pool_fees"] = {"kind": "pool_fees", "max_velocity": -1.0}
+    with pytest.raises(ParameterError, match="max_velocity"):
+        load_scenario(table)
+    table["venue"]["pool_fees"] = {"kind": "funding"}
+    with pytest.raises(ParameterError, match="no part for venue"):
+        load_scenario(table)
+
+
+def test_funding_and_borrowing_of_gmx_in_a_run() -> None:
+    table = changed("pool-perps", 0)
+    table["venue"]["pool_fees"] = {"kind": "pool_fees", "funding": "balance", "borrowing": 2.0}
+    table["market"][0]["pool"] |= {"impact": "power", "worsening": 1e-9, "improving": 5e-10}
+    found = simulate(table, seed=1, steps=150)
+    assert set(found.summary["residuals"].values()) == {0}
+    assert (found.series["funding_rate"].iloc[-1]) > 0
+
+
+def test_class_ledgers_hold_in_coins_that_settle_contracts() -> None:
+    """What forced orders did to every holder, source by source and by class, in both markets."""
+    world = run("coin-margined", 1).world
+    log, ledger = world.state.log, world.state.ledger
+    found = PriceLedger.of(world)
+    for m in range(2):
+        rows = found.matrix(m).sum(axis=0)
+        gained = log.by_class[:, m, FORCED] + ledger.lots[:, m] * log.shift[m, FORCED]
+        assert np.array_equal(rows, gained * found.units[m])
+    assert abs(found.matrix(0)).sum() > 0
+    assert found.units[0] == round(ledger.markets["face"][0] / ledger.markets["mark"][0])

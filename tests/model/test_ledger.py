@@ -75,10 +75,8 @@ def test_numbers_of_a_short_that_is_closed_in_two_parts() -> None:
 def test_a_fee_is_rounded_against_its_payer(notional: int, rate: float) -> None:
     state = small_state(1)
     row = first_row(state)
-    fill = state.log.fill[0]
-    fill["price"], fill["quantity"] = notional, 3
-    fee = CHARGE(state.ledger, state.log, fill, row, rate)
-    assert fee == math.ceil(notional * 2 * HALF_UNIT * 3 * rate)
+    fee = CHARGE(state.ledger, 0, row, notional, rate)
+    assert fee == math.ceil(notional * rate)
     assert state.ledger.balances[row, 0] == -fee
     assert state.ledger.balances[FEES, 0] == fee
 
