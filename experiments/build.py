@@ -17,9 +17,9 @@ from crossmargin.experiments.filling import (
     fill_reports,
     fill_venue,
 )
+from crossmargin.experiments.filling_options import check_traders, fill_options
 from crossmargin.experiments.initial.first_stops import place_first_stops
 from crossmargin.experiments.initial.positions import hold
-from crossmargin.experiments.filling_options import check_traders, fill_options
 from crossmargin.experiments.layout import Block, is_reporting, lay_out
 from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
 from crossmargin.experiments.paths import Window, load_path

@@ -12,7 +12,6 @@ from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.state import FIRST_SETTLEMENT, OPTION, PERPETUAL, SPOT, State
 from crossmargin.model.traits import draw
 
-
 #: Kinds of market by their word in a scenario.
 KINDS = {"spot": SPOT, "perpetual": PERPETUAL, "option": OPTION}
 #: Parts of the venue that leave options to parts of their own.

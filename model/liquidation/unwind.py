@@ -18,7 +18,13 @@ from crossmargin.model.kernel import kernel
 from crossmargin.model.liquidation.episode import units_of
 from crossmargin.model.liquidation.prices import option_slipped_half
 from crossmargin.model.parts import Numbers, number, slots
-from crossmargin.model.state import BACKSTOP, DISCRETIONARY, IMMEDIATE_OR_CANCEL, OPTION, REDUCE_ONLY
+from crossmargin.model.state import (
+    BACKSTOP,
+    DISCRETIONARY,
+    IMMEDIATE_OR_CANCEL,
+    OPTION,
+    REDUCE_ONLY,
+)
 
 PHASE = "liquidation"
 

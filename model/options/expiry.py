@@ -123,7 +123,7 @@ def expire(state, part, step):
     for e in range(options.expiries.shape[0]):
         if options.expiries[e].settled == 1:
             continue
-        is_over = 0 <= now and options.expiries[e].step <= now + 1
+        is_over = now >= 0 and options.expiries[e].step <= now + 1
         is_first = True
         for i in range(options.series.shape[0]):
             if options.series[i].expiry != e:

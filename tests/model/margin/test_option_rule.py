@@ -64,7 +64,10 @@ def twin(world: World, row: int) -> list[int]:
             worst = max(abs(lots + bids), abs(lots - asks))
             parts = [gain, gain, gain, up(0.1 * (worst * mark)), up(0.05 * (abs(lots) * mark))]
         else:
-            counted = [math.floor(max(lots, 0) * mark * market[f"long_{w}"]) for w in ("initial", "maintenance")]
+            counted = [
+                math.floor(max(lots, 0) * mark * market[f"long_{w}"])
+                for w in ("initial", "maintenance")
+            ]
             more = max(need(market, lots + bids), need(market, lots - asks)) - need(market, lots)
             short, asked, kept = max(-lots, 0), max(0, more), 0
             if short:

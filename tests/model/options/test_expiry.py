@@ -140,7 +140,9 @@ sent = st.lists(
 
 @settings(max_examples=25)
 @given(st.integers(0, 1000), st.lists(sent, min_size=1, max_size=12))
-def test_any_trading_and_its_expiry_conserve_everything(seed: int, blocks: list[list[Sent]]) -> None:
+def test_any_trading_and_its_expiry_conserve_everything(
+    seed: int, blocks: list[list[Sent]]
+) -> None:
     world = option_world(seed)
     for block in blocks:
         for account, market, side, away, lots in block:
@@ -156,7 +158,9 @@ def test_any_trading_and_its_expiry_conserve_everything(seed: int, blocks: list[
     assert not state.book.open_lots[:, series].any()
     assert (state.options.expiries["settled"] == 1).all()
     gains = state.log.by_class + state.ledger.lots[:, :, None] * state.log.shift
-    assert not gains[:, series].sum(axis=0).any()  # of all accounts by class, what one wins one loses
+    assert (
+        not gains[:, series].sum(axis=0).any()
+    )  # of all accounts by class, what one wins one loses
 
 
 def test_a_run_shorter_than_its_options_leaves_them_alive() -> None:
