@@ -19,6 +19,7 @@ from crossmargin.experiments.filling import (
 )
 from crossmargin.experiments.filling_options import check_traders, fill_options
 from crossmargin.experiments.initial.first_stops import place_first_stops
+from crossmargin.experiments.initial.option_positions import open_options
 from crossmargin.experiments.initial.positions import hold
 from crossmargin.experiments.layout import Block, is_reporting, lay_out
 from crossmargin.experiments.limits import HEADROOM, LARGEST_SUM
@@ -180,6 +181,7 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
     fill_reports(state, scenario, blocks, prices)
     fill_program(state, entries, blocks)
     notes = hold(state, scenario, blocks, seed, check_sums)
+    open_options(state, scenario, blocks)
     if scenario.snapshot is not None:
         bring_in(state, scenario, blocks)
         check_sums(state, scenario)

@@ -11,7 +11,13 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from crossmargin.experiments.initial_tables import Initial
 from crossmargin.experiments.loadings import check as check_loadings
-from crossmargin.experiments.option_tables import OptionTable, Series, with_series, without_series
+from crossmargin.experiments.option_tables import (
+    OptionTable,
+    Series,
+    check_interest,
+    with_series,
+    without_series,
+)
 from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
 from crossmargin.experiments.population_tables import RESERVED as RESERVED
 from crossmargin.experiments.population_tables import Population as Population
@@ -220,6 +226,7 @@ class Scenario(Table):
             if whales.count(name) > 1:
                 raise ValueError(f"population: two whales have the name {name!r}")
         self._references()
+        check_interest(self.option, list(self.market), [p.name for p in self.population])
         self._check_initial()
         if self.reference is not None:
             free = [underlying.name for underlying in self.underlying if underlying.path is None]

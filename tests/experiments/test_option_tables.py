@@ -8,7 +8,7 @@ from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.option_tables import plain
 from crossmargin.experiments.wiring import program_of
 from crossmargin.model.errors import ParameterError, ScenarioError
-from tests.options import N_SERIES, STRIKES, option_scenario, option_tables, option_world
+from tests.options import FIRST, N_SERIES, STRIKES, option_scenario, option_tables, option_world
 
 PEOPLE = {"name": "people", "kind": "holders", "count": 6, "wealth": 1e5}
 MAKERS = {"name": "makers", "kind": "option_makers", "count": 2, "wealth": 1e5}
@@ -126,6 +126,41 @@ def test_a_wrong_strategy_is_named() -> None:
 def test_a_burn_in_is_refused() -> None:
     with pytest.raises(ParameterError, match="burn_in"):
         load_scenario({**option_tables(), "initial": {"burn_in": {}}})
+
+
+SHORTS = {**MAKERS, "name": "shorts", "markets": ["X-OPTIONS", "X-PERP"], "count": 3}
+LONGS = {**MAKERS, "name": "longs", "kind": "option_traders", "markets": ["X-OPTIONS"], "count": 2}
+
+
+def test_options_may_be_held_at_the_start() -> None:
+    rows = [{"longs": "longs", "shorts": "shorts", "units": 1.0}]
+    rows += [{"longs": "shorts", "shorts": "longs", "units": 0.5, "series": ["X-200s-1000-P"]}]
+    world = option_world(option=[{"open_interest": rows}], population=[SHORTS, LONGS, PEOPLE])
+    names, ledger = world.names.markets, world.state.ledger
+    call, put = (ledger.lots[FIRST : FIRST + 5, names.index(f"X-200s-1000-{r}")] for r in "CP")
+    assert call.tolist() == [-34, -33, -33, 50, 50]
+    assert put.tolist() == [-17, -16, -17, 25, 25]
+    assert set(world.audit().values()) == {0}
+    world.run(45, audit=True)
+    assert not ledger.lots[:, 1:].any()
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"longs": "nobody"}, ["open_interest.0", "no population 'nobody'", "longs"]),
+        ({"longs": "shorts"}, ["open_interest.0", "both sides"]),
+        ({"series": ["X-1s-1-C"]}, ["open_interest.0.series", "'X-1s-1-C' is no series"]),
+        ({"units": 0.0}, ["open_interest.0.units", "greater than 0"]),
+        ({"units": 1e5}, ["open_interest.0.units", "shorts would be below maintenance"]),
+        ({"longs": "people"}, ["open_interest.0", "people has not all"]),
+    ],
+)
+def test_what_cannot_be_held_is_refused(row: dict[str, Any], words: list[str]) -> None:
+    rows = [{"longs": "longs", "shorts": "shorts", "units": 1.0, **row}]
+    with pytest.raises(ParameterError) as error:
+        option_world(option=[{"open_interest": rows}], population=[SHORTS, LONGS, PEOPLE])
+    assert all(word in str(error.value) for word in words), error.value
 
 
 def test_recorded_underlyings_need_strikes() -> None:

@@ -5,12 +5,14 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import crossmargin as xm
 from crossmargin.dashboards.report import report_html
 from crossmargin.experiments import store
 from crossmargin.experiments.ensembles import Ensemble
+from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.run import Run, tables_of
 from crossmargin.model.options.black76 import GREEKS
 from crossmargin.model.options.surface import P as SMILE
@@ -131,6 +133,35 @@ def test_reports_and_graphs_take_options() -> None:
     assert (
         "dealers" in {data["population"] for _, data in graph.nodes(data=True)} or len(graph) == 0
     )
+
+
+def without_options(is_listed: bool) -> Run:
+    """The scenario without whoever trades options, with or without options to trade."""
+    table = load_scenario(NAME).model_dump(mode="json", exclude_none=True)
+    people = [p for p in table["population"] if "BTC-OPTIONS" not in p["markets"]]
+    options = table["option"] if is_listed else []
+    return xm.simulate({**table, "population": people, "option": options}, steps=240)
+
+
+def test_options_that_nobody_trades_change_nothing_else() -> None:
+    """Prices, positions, money and gains are the same to the last bit."""
+    runs = [without_options(listed) for listed in (True, False)]
+    kept = [PERP, "BTC-USDC"]
+    rows = [run.series[run.series["market"].isin(kept)] for run in runs]
+    assert len(rows[0]) == 2 * 240 and rows[0]["volume"].sum() > 0
+    assert_same(*(frame.drop(columns="market") for frame in rows))
+    populations = [population.name for population in runs[1].scenario.population]
+    # a sum over more markets may round another way
+    other = ("account", "owner", "population", "exposure:BTC")
+    names = [c for c in runs[1].accounts.columns if c not in other]
+    held = [run.accounts[run.accounts["population"].isin(populations)] for run in runs]
+    assert len(held[0]) > 400
+    assert_same(*(frame[names] for frame in held))
+
+
+def assert_same(left: pd.DataFrame, right: pd.DataFrame) -> None:
+    plain = [frame.reset_index(drop=True) for frame in (left, right)]
+    pd.testing.assert_frame_equal(*plain, check_exact=True, check_categorical=False)
 
 
 def squeeze(run: Run) -> dict[str, float]:
