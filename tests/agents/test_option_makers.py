@@ -37,13 +37,15 @@ PEOPLE = {"name": "people", "kind": "holders", "count": 4, "wealth": 1e6}
 STILL = {"option_mark": {"kind": "option_marks", "response": 0.0}}
 
 
-def makers_world(traits: dict[str, Any] | None = None, **behaviour: Any) -> World:
+def makers_world(
+    traits: dict[str, Any] | None = None, wealth: float = 1e6, **behaviour: Any
+) -> World:
     makers = {
         "name": "makers",
         "kind": "option_makers",
         "count": 1,
         "markets": MARKETS,
-        "wealth": 1e6,
+        "wealth": wealth,
         "behaviour": behaviour,
         "traits": TRAITS | (traits or {}),
     }
@@ -177,6 +179,19 @@ def test_a_maker_in_trouble_withdraws() -> None:
     world.state.parts["every"][[p.name == "states" for p in world.parts]] = 10**6
     world.run(1)
     assert not quotes(world)
+
+
+@pytest.mark.parametrize(("risk_limit", "quotes_on"), [(1.5, True), (100.0, False)])
+def test_a_maker_withdraws_at_its_limit_of_health(risk_limit: float, quotes_on: bool) -> None:
+    """It needs some 7.5% of 10 units at 1,000 of its 40,000: a health of some 50."""
+    world = makers_world({"vega_limit": 1e9}, 4e4, hedge="off", risk_limit=risk_limit)
+    world.run(1)
+    assert quotes(world)
+    for strike in (950.0, 1000.0):
+        put(world, 1, market_of(world, strike, "C", 1), 1, 200.0, 500)
+    world.run(3, audit=True)
+    assert world.state.ledger.lots[FIRST].sum() == -1000
+    assert bool(quotes(world)) == quotes_on
 
 
 def test_makers_tell_the_surface_their_vega() -> None:
