@@ -120,10 +120,10 @@ class Series(Table):
     """Which option a market is; written out of an `[[option]]` table, never by hand."""
 
     option: Name
-    expiry: int
+    expiry: int = quantity(..., "row", "Of the expiries of its table.", ge=0)
     kind: Literal["call", "put"]
-    strike: float
-    seconds: float
+    strike: float = quantity(..., "quote", "At which it is exercised.", gt=0)
+    seconds: float = quantity(..., "s", "To expiry, from the start of the run.", gt=0)
 
 
 def _once(key: str, words: list[str]) -> None:
@@ -204,7 +204,8 @@ def with_series(data: Any) -> Any:
     """
     if not isinstance(data, Mapping):
         return data
-    for row in data.get("market") or ():
+    rows = data.get("market")
+    for row in rows if isinstance(rows, list | tuple) else ():
         if isinstance(row, Mapping) and row.get("kind") == "option":
             raise ValueError(f"market.{row.get('name')}.kind: options are listed in [[option]]")
     if not data.get("option"):

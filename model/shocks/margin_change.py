@@ -1,7 +1,7 @@
 """A change of the margin rates of markets: every bracket is multiplied, for good.
 
-The credits of the brackets scale with their rates, so that the requirement stays continuous. Rates of
-short options are multiplied likewise.
+The credits of the brackets scale with their rates, so that the requirement stays continuous. The
+rates of short options are multiplied likewise.
 """
 
 from crossmargin.model.kernel import kernel

@@ -105,6 +105,13 @@ def test_what_makes_no_options_is_refused_with_its_key(
     assert all(word in str(error.value) for word in words), error.value
 
 
+@pytest.mark.parametrize("key", ["market", "option", "population", "underlying"])
+@pytest.mark.parametrize("value", [1, "words", [1], {"a": 1}])
+def test_what_is_no_list_of_tables_is_refused_by_the_schema(key: str, value: Any) -> None:
+    with pytest.raises(ParameterError, match=key):
+        load_scenario({**option_tables(), key: value})
+
+
 def test_an_option_is_not_listed_by_hand() -> None:
     market = {**option_tables()["market"][0], "name": "MINE", "kind": "option"}
     with pytest.raises(ParameterError, match=r"market.MINE.kind: .*\[\[option\]\]"):
