@@ -165,7 +165,7 @@ def next_expiry(state, part):
         is_open = options.expiries[s.expiry].settled == 0
         is_open &= acts_in(state, part, options.markets[i])
         if is_open and least <= s.seconds < best:
-            found, best = np.int64(s.expiry), s.seconds
+            found, best = int(s.expiry), s.seconds
     return found
 
 

@@ -21,6 +21,7 @@ from crossmargin.experiments.filling import (
 from crossmargin.experiments.filling_options import check_traders, fill_options
 from crossmargin.experiments.initial.dividing import divide
 from crossmargin.experiments.initial.first_stops import place_first_stops
+from crossmargin.experiments.initial.option_positions import open_options
 from crossmargin.experiments.initial.positions import hold
 from crossmargin.experiments.kinds import n_pools, system_rows
 from crossmargin.experiments.layout import Block, is_reporting, last_row, lay_out
@@ -203,6 +204,7 @@ def frame_of(scenario: Scenario, seed: int, highest: Sequence[float] = ()) -> Fr
 def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
     state, entries, blocks = frame_of(scenario, seed, highest)
     notes = hold(state, scenario, blocks, seed, check_sums)
+    open_options(state, scenario, blocks)
     if scenario.snapshot is not None:
         bring_in(state, scenario, blocks)
         check_sums(state, scenario)

@@ -33,7 +33,8 @@ class Row(NamedTuple):
 def rows_of(scenario: Scenario) -> list[Row]:
     """All series of a scenario, in the order of their markets."""
     tables = {table.name: table for table in scenario.option}
-    found, places = [], {}
+    found: list[Row] = []
+    places: dict[tuple[str, int], int] = {}
     for m, market in enumerate(scenario.market):
         if market.series is not None:
             key = (market.series.option, market.series.expiry)

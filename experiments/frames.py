@@ -230,7 +230,7 @@ def accounts(world: World, start: Array) -> pd.DataFrame:
 def exposures(world: World, underlying: int) -> Floats:
     """Net exposure of every account to an underlying, base: spot, perpetuals and what is outside.
 
-    That of a hedged trader is 0 until somebody closes one of its legs. Options count by their delta.
+    That of a hedged trader is 0 until somebody closes one of its legs. Options count by delta.
     """
     markets = world.state.ledger.markets
     units = np.where(markets["underlying"] == underlying, markets["lot"], 0.0)

@@ -44,8 +44,8 @@ CLEAR = 3.0
 def near_liquidation(world: World, move: float = NEAR) -> Floats:
     """Base of each market in positions that a common move against them would liquidate.
 
-    Every mark but those of options is moved down for the longs and up for the shorts, margins are measured as the venue
-    does, and everything is put back.
+    Every mark is moved down for the longs and up for the shorts, those of options are left, margins
+    are measured as the venue does, and everything is put back.
 
     Returns
     -------

@@ -6,7 +6,7 @@ writes back are the tables again, so that a sweep may change a strike. Populatio
 of a table by its name, or single ones by theirs, such as `BTC-20000s-60000-C`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any, Literal, Self
 
@@ -63,6 +63,15 @@ class OptionMargin(Table):
         return self
 
 
+class OptionInterest(Table):
+    """Options that two populations hold against one another at the start."""
+
+    longs: Name
+    shorts: Name
+    units: float = quantity(..., "units of the underlying", "In each series.", gt=0, le=1e12)
+    series: tuple[Name, ...] = Field((), description="Names of series; all of the table without.")
+
+
 class OptionTable(Table):
     """European options on an underlying, settled in the quote asset."""
 
@@ -89,6 +98,7 @@ class OptionTable(Table):
         1800.0, "s", "Window of the average that it pays by (Deribit: 30 min).", ge=0, le=1e7
     )
     margin: OptionMargin = Field(default_factory=OptionMargin)
+    open_interest: tuple[OptionInterest, ...] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -110,10 +120,10 @@ class Series(Table):
     """Which option a market is; written out of an `[[option]]` table, never by hand."""
 
     option: Name
-    expiry: int
+    expiry: int = quantity(..., "row", "Of the expiries of its table.", ge=0)
     kind: Literal["call", "put"]
-    strike: float
-    seconds: float
+    strike: float = quantity(..., "quote", "At which it is exercised.", gt=0)
+    seconds: float = quantity(..., "s", "To expiry, from the start of the run.", gt=0)
 
 
 def _once(key: str, words: list[str]) -> None:
@@ -194,7 +204,8 @@ def with_series(data: Any) -> Any:
     """
     if not isinstance(data, Mapping):
         return data
-    for row in data.get("market") or ():
+    rows = data.get("market")
+    for row in rows if isinstance(rows, list | tuple) else ():
         if isinstance(row, Mapping) and row.get("kind") == "option":
             raise ValueError(f"market.{row.get('name')}.kind: options are listed in [[option]]")
     if not data.get("option"):
@@ -228,6 +239,23 @@ def _check_names(tables: list[OptionTable], prices: Mapping[Any, Any], taken: li
         if table.name in taken:
             raise ValueError(f"option: the name {table.name!r} is that of a market too")
     _once("option: name", [table.name for table in tables])
+
+
+def check_interest(tables: Iterable[OptionTable], markets: list[Any], names: list[str]) -> None:
+    """Refuse an open interest of populations or series that are not there."""
+    for table in tables:
+        own = [m.name for m in markets if m.series is not None and m.series.option == table.name]
+        for k, row in enumerate(table.open_interest):
+            where = f"option.{table.name}.open_interest.{k}"
+            for name in (row.longs, row.shorts):
+                if name not in names:
+                    known = ", ".join(names)
+                    raise ValueError(f"{where}: there is no population {name!r}; there are {known}")
+            if row.longs == row.shorts:
+                raise ValueError(f"{where}: {row.longs} stand on both sides")
+            for name in row.series:
+                if name not in own:
+                    raise ValueError(f"{where}.series: {name!r} is no series of {table.name}")
 
 
 def names_of(tables: list[OptionTable], rows: list[dict[str, Any]]) -> dict[str, list[str]]:

@@ -13,7 +13,13 @@ from crossmargin.experiments.account_tables import Accounts
 from crossmargin.experiments.initial_tables import Initial
 from crossmargin.experiments.kinds import check_beginning, check_coin, check_keys
 from crossmargin.experiments.loadings import check as check_loadings
-from crossmargin.experiments.option_tables import OptionTable, Series, with_series, without_series
+from crossmargin.experiments.option_tables import (
+    OptionTable,
+    Series,
+    check_interest,
+    with_series,
+    without_series,
+)
 from crossmargin.experiments.pool_tables import Pool
 from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
 from crossmargin.experiments.population_tables import RESERVED as RESERVED
@@ -239,6 +245,7 @@ class Scenario(Table):
             if whales.count(name) > 1:
                 raise ValueError(f"population: two whales have the name {name!r}")
         self._references()
+        check_interest(self.option, list(self.market), [p.name for p in self.population])
         self._check_initial()
         check_beginning(self)
         if self.reference is not None:

@@ -238,9 +238,7 @@ def _liquidation(scenario: Scenario) -> Iterator[Entry]:
     yield from _top_up(scenario, after_forced=True)
     yield _plain("states", after_forced=True)
     for entry in _crowds(scenario, "decisions"):
-        if _is_a(entry.part, "makers") or (
-            scenario.option and _is_a(entry.part, "option_makers")
-        ):
+        if _is_a(entry.part, "makers") or (scenario.option and _is_a(entry.part, "option_makers")):
             yield replace(entry, after_forced=True)
     yield _plain("inbox", after_forced=True)
     yield _plain("round", after_forced=True)

@@ -1,6 +1,6 @@
 """A small venue with options, whose accounts do what a test tells them to.
 
-One underlying at 1,000 with a perpetual and two expiries of three strikes, calls and puts: blocks of
+One underlying at 1,000, a perpetual, two expiries of three strikes, calls and puts: blocks of
 10 s, expiries after 20 and 40 blocks, the average over 5. The first account is row `FIRST`.
 """
 
@@ -100,7 +100,9 @@ def market_of(world: World, strike: float, right: str, expiry: int = 0) -> int:
     return world.names.markets.index(f"X-{seconds:.0f}s-{strike:.0f}-{right}")
 
 
-def put(world: World, account: int, market: int, side: int, price: float, lots: int, **fields: Any) -> None:
+def put(
+    world: World, account: int, market: int, side: int, price: float, lots: int, **fields: Any
+) -> None:
     """Send an order, executed in the next block after those sent before; the price in quote."""
     state = world.state
     n = int(state.clock["n_inbox"][0])

@@ -51,7 +51,7 @@ def export_snapshot(
     ScenarioError
         When the folder holds a snapshot or cannot be written.
     ParameterError
-        When the market comes from no scenario.
+        When the market comes from no scenario, or has options.
 
     Examples
     --------
@@ -65,6 +65,10 @@ def export_snapshot(
     world: World = getattr(market, "world", market)
     if not isinstance(world.scenario, Scenario):
         raise ParameterError("export_snapshot: this market was not made from a scenario")
+    if world.scenario.option:
+        raise ParameterError(
+            f"export_snapshot: {world.scenario.name} lists options, which no snapshot holds"
+        )
     grid = grid_of(world.state, world.scenario)
     table = parameters_of(world, keep_makers=keep_makers)
     accounts = accounts_in(world, _venue_units(table, grid))

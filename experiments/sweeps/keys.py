@@ -157,7 +157,8 @@ def _of_table(table: BaseModel, prefix: str) -> Iterator[Key]:
             yield from _of_table(value, f"{path}.")
         elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
             for word, row in zip(row_names(value), value, strict=True):
-                yield from _of_table(row, f"{path}.{word}.")
+                if getattr(row, "series", None) is None:  # a series follows from its table
+                    yield from _of_table(row, f"{path}.{word}.")
         else:
             yield Key(path, field, value)
 

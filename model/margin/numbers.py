@@ -7,9 +7,10 @@ raw equity                 :math:`E = c + \sum v_a + \sum u_m`
 weighted equity            :math:`E^w = c + \sum \lfloor w_a v_a \rfloor + \sum u_m`
 requirement                :math:`R = \sum \lceil r(N_m) N_m \rceil - d(N_m)`
 
-each with the initial and the maintenance weights and tiers; options by `option_rule`. The initial requirement counts the
+each with the initial and the maintenance weights and tiers. The initial requirement counts the
 worst case of resting orders: the larger of what is held if all bids or all asks fill. Entry is
-judged on the initial pair, liquidation on the maintenance pair, bankruptcy on raw equity.
+judged on the initial pair, liquidation on the maintenance pair, bankruptcy on raw equity. Options
+have a rule of their own (`option_rule`).
 
 Profit of inverse contracts is coins: it adds to the account's balance of the coin, and what the sum
 is worth counts with the weight of the coin, so that collateral falls with the long that it

@@ -19,9 +19,7 @@ PHASE = "record"
 class Parameters(Numbers):
     """How often."""
 
-    interval: float = number(
-        0.0, "s", low=0, high=1e9, doc="Between two records; 0: every block."
-    )
+    interval: float = number(0.0, "s", low=0, high=1e9, doc="Between two records; 0: every block.")
 
 
 P = slots(Parameters)

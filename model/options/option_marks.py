@@ -44,7 +44,10 @@ class Parameters(Numbers):
     """Where the forward comes from, and how the surface moves."""
 
     forward: Literal["index", "perpetual"] = number(
-        "index", "choice", source="Derive: forward of the expiry; Deribit: synthetic future"
+        "index",
+        "choice",
+        source="Derive: forward of the expiry; Deribit: synthetic future",
+        doc="What it is; without a perpetual the index.",
     )
     half_life: float = number(
         21600.0,

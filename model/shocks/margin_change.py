@@ -1,6 +1,7 @@
 """A change of the margin rates of markets: every bracket is multiplied, for good.
 
-The credits of the brackets scale with their rates, so that the requirement stays continuous.
+The credits of the brackets scale with their rates, so that the requirement stays continuous. The
+rates of short options are multiplied likewise.
 """
 
 from crossmargin.model.kernel import kernel
@@ -30,6 +31,14 @@ def scale_tiers(tiers, initial, maintenance):
 
 
 @kernel
+def scale_shorts(market, initial, maintenance):
+    """Multiply the rates of short options of a market, which are zero for what is no option."""
+    market.short_initial *= initial
+    market.short_floor *= initial
+    market.short_maintenance *= maintenance
+
+
+@kernel
 def margin_change(state, part, step):
     """Change the rates of the markets of the part when the moment has come."""
     numbers = state.params[part]
@@ -38,6 +47,7 @@ def margin_change(state, part, step):
     for m in range(state.ledger.markets.shape[0]):
         if acts_on(state, part, m):
             scale_tiers(state.ledger.tiers[m], numbers[P.initial], numbers[P.maintenance])
+            scale_shorts(state.ledger.markets[m], numbers[P.initial], numbers[P.maintenance])
             if numbers[P.initial] != 1.0 or numbers[P.maintenance] != 1.0:
                 emit_shock(state, m)
     return 1

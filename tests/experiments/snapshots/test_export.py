@@ -14,7 +14,7 @@ from crossmargin.experiments.cli import main
 from crossmargin.experiments.load import load_scenario, scenario_names
 from crossmargin.experiments.snapshots.depth import curve_of_book
 from crossmargin.experiments.snapshots.importing import load_folder
-from crossmargin.model.errors import ScenarioError
+from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.margin.numbers import measure_all
 from crossmargin.model.state import FIRST_SETTLEMENT, State
 from crossmargin.model.world import World
@@ -76,8 +76,17 @@ def test_round_trip_of_a_scenario(tmp_path: Path, name: str, step: int) -> None:
     assert compared == (2 if name == "calm" and step else compared)
 
 
+#: A snapshot holds no options.
+LINEAR = [name for name in scenario_names() if not load_scenario(name).option]
+
+
+def test_a_market_with_options_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="gamma-squeeze lists options"):
+        xm.export_snapshot(xm.Market("gamma-squeeze", seed=1), tmp_path / "out")
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("name", scenario_names())
+@pytest.mark.parametrize("name", LINEAR)
 @pytest.mark.parametrize("step", [100, 400])
 def test_round_trip_of_every_built_in_scenario(tmp_path: Path, name: str, step: int) -> None:
     market = xm.Market(name, seed=3)

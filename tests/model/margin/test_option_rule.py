@@ -64,7 +64,10 @@ def twin(world: World, row: int) -> list[int]:
             worst = max(abs(lots + bids), abs(lots - asks))
             parts = [gain, gain, gain, up(0.1 * (worst * mark)), up(0.05 * (abs(lots) * mark))]
         else:
-            counted = [math.floor(max(lots, 0) * mark * market[f"long_{w}"]) for w in ("initial", "maintenance")]
+            counted = [
+                math.floor(max(lots, 0) * mark * market[f"long_{w}"])
+                for w in ("initial", "maintenance")
+            ]
             more = max(need(market, lots + bids), need(market, lots - asks)) - need(market, lots)
             short, asked, kept = max(-lots, 0), max(0, more), 0
             if short:
@@ -191,3 +194,13 @@ def test_fees_are_of_the_index_and_never_more_than_a_part_of_the_price(
     expected = 2 * 100 * LOT * min(0.0003 * index, 0.125 * price) * ONE
     assert got == pytest.approx(expected, abs=2.1)
     assert fee * 0.95 < got / (2 * 100 * LOT * ONE) < fee * 1.05
+
+
+def test_a_change_of_margins_reaches_short_options() -> None:
+    shock = [{"kind": "margin_change", "at": 10.0, "initial": 2.0, "maintenance": 3.0}]
+    world = option_world(shock=shock)
+    world.run(2)
+    markets = world.state.ledger.markets[1:]
+    for name, rate in (("short_initial", 0.3), ("short_floor", 0.2), ("short_maintenance", 0.225)):
+        assert markets[name].tolist() == pytest.approx([rate] * N_SERIES)
+    assert not any(world.state.ledger.markets[name][PERP] for name in ("short_initial", "right"))

@@ -1,6 +1,7 @@
 """Expiry: what is paid is the payoff of the average to the unit, and nothing is left behind."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from crossmargin.experiments.frames import events
 from crossmargin.model.kernel import from_python
 from crossmargin.model.options.expiry import FOREVER, payoff_half
+from crossmargin.model.saving import load_state, save_state
 from crossmargin.model.state import HALTED, REDUCE_ONLY, RISING, STOP_ORDER
 from crossmargin.model.world import World
 from tests.options import (
@@ -140,7 +142,9 @@ sent = st.lists(
 
 @settings(max_examples=25)
 @given(st.integers(0, 1000), st.lists(sent, min_size=1, max_size=12))
-def test_any_trading_and_its_expiry_conserve_everything(seed: int, blocks: list[list[Sent]]) -> None:
+def test_any_trading_and_its_expiry_conserve_everything(
+    seed: int, blocks: list[list[Sent]]
+) -> None:
     world = option_world(seed)
     for block in blocks:
         for account, market, side, away, lots in block:
@@ -156,7 +160,26 @@ def test_any_trading_and_its_expiry_conserve_everything(seed: int, blocks: list[
     assert not state.book.open_lots[:, series].any()
     assert (state.options.expiries["settled"] == 1).all()
     gains = state.log.by_class + state.ledger.lots[:, :, None] * state.log.shift
-    assert not gains[:, series].sum(axis=0).any()  # of all accounts by class, what one wins one loses
+    assert (
+        not gains[:, series].sum(axis=0).any()
+    )  # of all accounts by class, what one wins one loses
+
+
+def test_a_saved_state_goes_on_as_the_one_that_was_saved(tmp_path: Path) -> None:
+    world = option_world(4)
+    for k, market in enumerate(range(1, 1 + N_SERIES)):
+        trade(world, k % 6, (k + 1) % 6, market, 20.0, 50 + k)
+    world.run(EXPIRY - 3)
+    world.seal()
+    save_state(world.state, tmp_path / "state.npz")
+    again = option_world(4)
+    again.state, _ = load_state(tmp_path / "state.npz", again.state)
+    again.step = world.step
+    for each in (world, again):
+        each.run(10, audit=True)
+    assert again.state.ledger.balances.tobytes() == world.state.ledger.balances.tobytes()
+    for ours, theirs in zip(world.state.options, again.state.options, strict=True):
+        assert np.array_equal(ours, theirs)
 
 
 def test_a_run_shorter_than_its_options_leaves_them_alive() -> None:

@@ -61,7 +61,10 @@ def forward_twin(index: Any, step: int, expiry: int) -> tuple[float, float]:
 
 def mark_twin(world: World, i: int, step: int, level: float) -> float:
     """Mark of a series at a block, quote per unit, not rounded."""
-    s, smile = world.state.options.series[i], world.state.options.smiles[world.state.options.series["expiry"][i]]
+    s, smile = (
+        world.state.options.series[i],
+        world.state.options.smiles[world.state.options.series["expiry"][i]],
+    )
     forward, spread = forward_twin(indices(world), step, (int(s["expiry"]) + 1) * EXPIRY)
     seconds = ((int(s["expiry"]) + 1) * EXPIRY - step) * BLOCK
     x = math.log(s["strike"] / forward) / math.sqrt(max(seconds, 3600.0) / YEAR)
@@ -130,7 +133,10 @@ def test_a_shock_to_the_reference_raises_the_level_of_near_expiries_more() -> No
 
 
 def test_the_perpetual_may_be_the_forward() -> None:
-    venue = {"option_mark": {"kind": "option_marks", "forward": "perpetual"}, "mark": {"kind": "book_mark"}}
+    venue = {
+        "option_mark": {"kind": "option_marks", "forward": "perpetual"},
+        "mark": {"kind": "book_mark"},
+    }
     world = option_world(venue=venue)
     put(world, 0, PERP, 1, 1019.0, 10)
     put(world, 1, PERP, -1, 1021.0, 10)
