@@ -171,6 +171,8 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
     fill_venue(state, scenario)
     state = fill_outside(state, scenario, prices, paths)
     price_markets(state, scenario)
+    if scenario.venue.margin is not None:
+        state = with_model(state, scenario, prices)
     fill_accounts(state, blocks, seed)
     fill_reports(state, scenario, blocks, prices)
     fill_program(state, entries, blocks)
@@ -185,6 +187,13 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
     if notes:
         world.notes["initial"] = notes
     return world
+
+
+def with_model(state: State, scenario: Scenario, prices: list[float]) -> State:
+    """State with the risk model of its venue."""
+    from crossmargin.experiments.margin.live import with_risk
+
+    return with_risk(state, scenario, prices)
 
 
 def _world(state: State, scenario: Scenario, entries: list[Entry], blocks: list[Block]) -> World:

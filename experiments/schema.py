@@ -5,7 +5,7 @@ Tables with a `kind` are parts: the other keys are the numbers of that part (see
 """
 
 import functools
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -135,6 +135,9 @@ class Venue(Table):
     """The margin engine: its numbers, its mark, its oracle and its waterfall."""
 
     preset: str | None = Field(default=None, description="Venue whose rules it has; see `presets`.")
+    margin: dict[str, Any] | None = Field(
+        default=None, description="Risk model: parts as in a preset; brackets of markets otherwise."
+    )
     insurance: float = quantity(1e6, "quote", "Insurance fund at the start.", ge=0)
     backstop: float = quantity(0.0, "quote", "Capital of the backstop vault.", ge=0)
     interest_rate: float = quantity(0.0, "per year", "On negative quote balances.", ge=0, le=10)

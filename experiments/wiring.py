@@ -181,9 +181,16 @@ def _before_agents(scenario: Scenario) -> Iterator[Entry]:
         for m in range(len(scenario.market)):
             yield _tabled("venue.circuit_breaker", venue.circuit_breaker, market=m)
     yield _tabled("venue.mark", venue.mark)
+    yield from _risk(scenario)
     yield _tabled("venue.funding", venue.funding)
     yield _tabled("venue.interest", venue.interest)
     yield from _stops(scenario)
+
+
+def _risk(scenario: Scenario, **places: Any) -> Iterator[Entry]:
+    """The part that renews what accounts share under a risk model, where there is one."""
+    if scenario.venue.margin is not None:
+        yield _plain("risk_renewal", **places)
 
 
 def _stops(scenario: Scenario, **places: Any) -> Iterator[Entry]:
@@ -215,6 +222,7 @@ def _liquidation(scenario: Scenario) -> Iterator[Entry]:
     for i, table in enumerate(scenario.venue.waterfall):
         yield from _with_keepers(scenario, _tabled(f"venue.waterfall.{i}", table))
     yield _tabled("venue.mark", scenario.venue.mark, after_forced=True)
+    yield from _risk(scenario, after_forced=True)
     yield from _stops(scenario, after_forced=True)
     yield _plain("states", after_forced=True)
     for entry in _crowds(scenario, "decisions"):

@@ -321,6 +321,8 @@ class Ledger(NamedTuple):
     markets : (n_markets,) MARKET
     tiers : (n_markets, n_tiers) TIER, by rising `lower`
     venue : (1,) VENUE
+    risk : (n,) uint8, the risk model of the venue (model/margin/layout.py); empty where tiers are
+        all there is
     """
 
     balances: Array
@@ -331,6 +333,7 @@ class Ledger(NamedTuple):
     markets: Array
     tiers: Array
     venue: Array
+    risk: Array
 
 
 # Log ------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ each with the initial and the maintenance weights and tiers. The initial require
 worst case of resting orders: the larger of what is held if all bids or all asks fill. Entry is
 judged on the initial pair, liquidation on the maintenance pair, bankruptcy on raw equity.
 
+A venue with a risk model of its own has `Ledger.risk`, and `live_numbers.py` measures its accounts.
+
 References
 ----------
 Tiers with a continuous requirement: Hyperliquid docs, "Margin tiers" (maintenance = rate x
@@ -19,10 +21,14 @@ notional - deduction). Initial rate raised by open interest: dYdX v4, x/perpetua
 
 import numpy as np
 
+from crossmargin.model.calling import NUMBERS, address_at, call_numbers
 from crossmargin.model.integers import to_units, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, notional_of, unrealised
 from crossmargin.model.state import SPOT
+
+#: Requirement of every account while the code of a risk model is not loaded, quote units.
+UNREADY = 10**18
 
 
 @kernel
@@ -68,8 +74,8 @@ def _spot_numbers(ledger, book, row, asset):
 
 
 @kernel
-def margin_numbers(ledger, book, row):
-    """Raw, initial and maintenance equity, initial and maintenance requirement of an account."""
+def tiered_numbers(ledger, book, row):
+    """Five numbers of an account where weights and tiers are all that the venue has."""
     equity = ledger.balances[row, QUOTE]
     initial, maintenance = equity, equity
     asked, kept = 0, 0
@@ -93,6 +99,23 @@ def margin_numbers(ledger, book, row):
         if lots != 0:
             kept += maintenance_requirement(ledger, m, notional_of(ledger, m, lots, mark))
     return equity, initial, maintenance, asked, kept
+
+
+@kernel(inline=False)
+def risk_numbers(ledger, open_lots, row):
+    """Five numbers of an account under the venue's risk model; out of reach until it is ready."""
+    address = address_at(NUMBERS)
+    if address == 0:
+        return 0, 0, 0, UNREADY, UNREADY
+    return call_numbers(address, ledger, open_lots, row)
+
+
+@kernel
+def margin_numbers(ledger, book, row):
+    """Raw, initial and maintenance equity, initial and maintenance requirement of an account."""
+    if ledger.risk.shape[0] > 0:
+        return risk_numbers(ledger, book.open_lots, row)
+    return tiered_numbers(ledger, book, row)
 
 
 @kernel
