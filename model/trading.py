@@ -88,7 +88,10 @@ def _is_well_covered(book, ledger, log, message, limit):
     """Tell whether what an account had to spare in this block pays for an order in any case.
 
     The whole requirement of the market is counted as new, so that nothing else need be looked at.
+    A risk model gives no such bound: what a market needs there depends on all that is held.
     """
+    if ledger.risk.shape[0] > 0:
+        return False
     row, market = message.account, np.int64(message.market)
     m, spare = ledger.markets[market], ledger.accounts[message.account].spare
     cursor = log.cursor[0]

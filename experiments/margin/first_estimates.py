@@ -42,6 +42,7 @@ def first_estimates(desk: MarketDesk, risk: Risk, accounts: int) -> Estimates:
         interest=_interest(desk, risk),
         flows=_flows(desk),
         adaptive=_adaptive(desk),
+        rates=np.zeros((len(desk.markets), 2)),
         limits=np.zeros(6) if rule is None else limits_of(rule),
         granted=np.zeros(accounts if keeps else 0),
         past=past,

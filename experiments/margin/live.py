@@ -7,8 +7,12 @@ import numpy as np
 
 from crossmargin.experiments.margin.first_estimates import first_estimates
 from crossmargin.experiments.margin.health import health_rules
-from crossmargin.experiments.margin.market_desk import MarketDesk, perpetuals, preset_of
-from crossmargin.experiments.margin.parts import OF_PERPETUALS
+from crossmargin.experiments.margin.market_desk import (
+    MarketDesk,
+    perpetuals,
+    preset_of,
+    uses_brackets,
+)
 from crossmargin.experiments.margin.risk_measures import RiskPart
 from crossmargin.experiments.margin.rules import (
     closing_rules,
@@ -72,6 +76,8 @@ def live_risk(scenario: Scenario, prices: Sequence[float], accounts: int) -> Liv
     facts = np.zeros(1, FACTS)
     facts["one"], facts["step"] = one, -1
     facts["fills"] = any(getattr(desk.preset, name) is not None for name in OFFSETTING)
+    facts["locked"] = 1.0 - desk.preset.credit.withdrawable
+    facts["mirrors"] = uses_brackets(scenario)
     markets = [table.underlying for table in scenario.market]
     sources = Sources(
         perps=np.array([m for m, _ in perpetuals(scenario)], np.int64),
@@ -108,11 +114,10 @@ def _with_parts(desk: MarketDesk, scenario: Scenario, terms: Terms) -> Risk:
     for place, name in enumerate(PARTS):
         risk.switches[place] = getattr(preset, name) is not None
     rules: dict[str, Any] = {"credit": credit_rules(desk)}
-    if preset.fractions is not None:
-        rules["rates"], rules["fractions"] = fraction_rules(desk, preset.fractions)
-    elif not any(getattr(preset, name) is not None for name in OF_PERPETUALS):
+    if uses_brackets(scenario):
         rules["rates"], rules["fractions"] = _tier_rates(scenario)
-        risk.switches[PARTS.index("fractions")] = 1
+    elif preset.fractions is not None:
+        rules["rates"], rules["fractions"] = fraction_rules(desk, preset.fractions)
     makers: dict[str, tuple[str, Any]] = {
         "size_premium": ("premiums", size_rules),
         "skew_premium": ("skews", skew_rules),
@@ -148,7 +153,7 @@ def _with_shared(desk: MarketDesk, risk: Risk, terms: Terms) -> Risk:
         rule = preset.adaptive
         level = rule.reference if rule.level is None else rule.level
         times = float(from_python(multiplier_at)(limits_of(rule), level))
-        rules["multiplier"] = np.array([times])
+        rules["multiplier"] = np.array([times, 1.0, 1.0])
         cap = rule.leverage if rule.leverage < 1e6 else np.inf
         rules["caps"] = np.array([cap / (times if rule.leverage_follows else 1.0), 0.0])
     return risk._replace(**rules)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossmargin.experiments.margin.desk import Desk
+from crossmargin.experiments.margin.parts import OF_PERPETUALS
 from crossmargin.experiments.margin.portfolio import PerpRow, Portfolio
 from crossmargin.experiments.margin.tables import Preset
 from crossmargin.experiments.schema import MarketTable, Scenario
@@ -90,12 +91,28 @@ def preset_of(scenario: Scenario) -> Preset:
             f"venue.margin.{unknown[0]}: unknown key; {did_you_mean(unknown[0], PARTS)}"
         )
     named = {"name": scenario.venue.preset or scenario.name, "title": "", "quote": quote}
+    if uses_brackets(scenario):
+        table["fractions"] = {"market": _brackets(scenario)}
     if "weights" not in table:
         table["weights"] = {"asset": {a.name: _weight(a) for a in scenario.asset}}
     try:
         return Preset.model_validate(named | table)
     except ValidationError as error:
         raise ParameterError(explain("venue.margin", named | table, error, Preset)) from None
+
+
+def uses_brackets(scenario: Scenario) -> bool:
+    """Tell whether no part asks a requirement of perpetuals, so that their own brackets do."""
+    table = scenario.venue.margin or {}
+    return not any(name in table for name in OF_PERPETUALS) and bool(perpetuals(scenario))
+
+
+def _brackets(scenario: Scenario) -> dict[str, Any]:
+    """Brackets of the first perpetual of each underlying."""
+    rows = {table.underlying: table for _, table in reversed(perpetuals(scenario))}
+    return {
+        name: {"tiers": [tier.model_dump() for tier in table.tiers]} for name, table in rows.items()
+    }
 
 
 def _weight(asset: Any) -> dict[str, float]:

@@ -62,7 +62,7 @@ class Risk(NamedTuple):
     """A risk model for all accounts of a venue."""
 
     switches: Array  # (n_parts,) int64, 1 where the venue has the part
-    multiplier: Array  # (1,) float64, of all requirements
+    multiplier: Array  # (3,) float64: adaptive, scheduled change for entry and maintenance
     credit: Array  # (n_perps,) CREDIT
     rates: Array  # (n_perps, n_tiers) RATES
     fractions: Array  # (n_perps,) FRACTION
@@ -106,7 +106,7 @@ def blank_risk(terms: Terms) -> Risk:
     )
     return Risk(
         switches=np.zeros(len(PARTS), np.int64),
-        multiplier=np.ones(1),
+        multiplier=np.ones(3),
         credit=credit,
         rates=np.zeros((perps, 1), RATES),
         fractions=np.zeros(perps, FRACTION),
@@ -196,9 +196,9 @@ def numbers_of(holdings, terms, risk, row):
     found = plus(found, _options_of(holdings, terms, risk, row))
     if risk.switches[LIQUIDITY] == 1:
         found = plus(found, liquidity_of(holdings, terms, risk.depths, row))
-    times = risk.multiplier[0]
+    entry, kept = risk.multiplier[0] * risk.multiplier[1], risk.multiplier[0] * risk.multiplier[2]
     least = _least_entry(holdings, terms, risk.caps, row)
-    return found[0], found[1], found[2], max(found[3] * times, least), found[4] * times
+    return found[0], found[1], found[2], max(found[3] * entry, least), found[4] * kept
 
 
 @kernel(python=True)

@@ -139,6 +139,7 @@ class Estimates(NamedTuple):
     interest: Array  # (n_perps,) INTEREST
     flows: Array  # (n_perps,) FLOW
     adaptive: Array  # (1,) ADAPTIVE
+    rates: Array  # (n_perps, 2) float64, rates of the ledger's first brackets at the start
     limits: Array  # (6,) float64, slots of `adaptive.Limits`
     granted: Array  # (n_accounts,) float64, cap under which positions were opened; none: no such
     past: Array  # (1,) PAST

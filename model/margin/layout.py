@@ -41,6 +41,8 @@ FACTS = np.dtype(
     [
         ("one", "f8"),  # units of the quote asset in one quote
         ("fills", "i8"),  # 1 where orders count by what the account would hold if they fill
+        ("locked", "f8"),  # share of credited profit that may not be withdrawn
+        ("mirrors", "i8"),  # 1 where rates are those of the ledger's own brackets
         ("model", "i8"),  # number of a model written in Python, 0 none
         ("step", "i8"),  # of the last renewal, -1
     ],
@@ -123,6 +125,7 @@ AXES = {
     "held.asks": 2,
     "held.options": 2,
     "estimates.shocks": 2,
+    "estimates.rates": 2,
     "estimates.covariance": 2,
     "estimates.returns": 2,
 }

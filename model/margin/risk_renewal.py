@@ -177,6 +177,33 @@ def renew_floors(ledger, live):
 
 
 @kernel
+def renew_rates(ledger, live):
+    """Follow scheduled changes of brackets: take them over, or their ratio to the start."""
+    first, risk = live.estimates.rates, live.risk
+    for k in range(first.shape[0]):
+        tiers = ledger.tiers[live.sources.perps[k]]
+        if live.facts[0].mirrors == 1:
+            copy_tiers(risk.rates[k], tiers, live.facts[0].one)
+            continue
+        if first[k, 0] == 0.0:
+            first[k, 0] = tiers[0].initial
+            first[k, 1] = tiers[0].maintenance
+        entry, kept = tiers[0].initial / first[k, 0], tiers[0].maintenance / first[k, 1]
+        risk.multiplier[1] = entry if k == 0 else max(entry, risk.multiplier[1])
+        risk.multiplier[2] = kept if k == 0 else max(kept, risk.multiplier[2])
+
+
+@kernel
+def copy_tiers(rates, tiers, one):
+    """Write the brackets of a market in quote units as those of a risk model, in quote."""
+    for t in range(min(rates.shape[0], tiers.shape[0])):
+        rates[t].initial = tiers[t].initial
+        rates[t].initial_credit = tiers[t].initial_credit / one
+        rates[t].maintenance = tiers[t].maintenance
+        rates[t].maintenance_credit = tiers[t].maintenance_credit / one
+
+
+@kernel
 def renew_imbalances(state, part, live):
     """Renew what all accounts hold long less short: what a pool has against it."""
     first, last = state.parts[part].first, state.parts[part].first + state.parts[part].count
@@ -273,6 +300,7 @@ def risk_renewal(state, part, step):
         days = (step - facts.step) * state.clock[0].block_seconds / 86400.0
         renew_estimates(state, part, live, days if facts.step >= 0 else 0.0)
         facts.step = step
+    renew_rates(state.ledger, live)
     renew_floors(state.ledger, live)
     renew_scales(state, part, live)
     if live.risk.switches[CLOSING_COST] == 1:
