@@ -107,7 +107,7 @@ def load_scenario(
     except ValidationError as error:
         raise ParameterError(explain(where, table, error, Scenario)) from None
     check_parts(found, where)
-    if found.venue.margin is not None:
+    if found.venue.has_model:
         found = _with_model(found, where)
     vars(found)["origin"] = where
     return found

@@ -138,6 +138,9 @@ class Venue(Table):
     margin: dict[str, Any] | None = Field(
         default=None, description="Risk model: parts as in a preset; brackets of markets otherwise."
     )
+    risk_model: str | None = Field(
+        default=None, description="A risk model of one's own, `module:Class` of a `RiskModel`."
+    )
     insurance: float = quantity(1e6, "quote", "Insurance fund at the start.", ge=0)
     backstop: float = quantity(0.0, "quote", "Capital of the backstop vault.", ge=0)
     interest_rate: float = quantity(0.0, "per year", "On negative quote balances.", ge=0, le=10)
@@ -167,6 +170,18 @@ class Venue(Table):
     circuit_breaker: PartTable | None = None
     queue: PartTable = Field(default_factory=lambda: {"kind": "queue"})
     waterfall: tuple[PartTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        if self.margin is not None and self.risk_model is not None:
+            raise ValueError("margin and risk_model are two risk models; give one of them")
+        return self
+
+    @property
+    def has_model(self) -> bool:
+        """Whether margin is more than brackets and weights."""
+        return self.margin is not None or self.risk_model is not None
+
     take_over: bool = Field(
         default=False, description="Forced orders become impact-free take-overs at the mark."
     )

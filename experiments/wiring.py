@@ -15,6 +15,9 @@ from crossmargin.experiments.schema import Population, Scenario
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.parts import NoNumbers, Numbers, Part, find_part, row_of
 
+#: Key of the part in whose place a risk model written in Python measures all accounts.
+OWN_MODEL = "venue.risk_model"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -189,7 +192,7 @@ def _before_agents(scenario: Scenario) -> Iterator[Entry]:
 
 def _risk(scenario: Scenario, **places: Any) -> Iterator[Entry]:
     """The part that renews what accounts share under a risk model, where there is one."""
-    if scenario.venue.margin is not None:
+    if scenario.venue.has_model:
         yield _plain("risk_renewal", **places)
 
 
@@ -213,7 +216,14 @@ def _margin(scenario: Scenario) -> Iterator[Entry]:
             unit = 10.0 ** -scenario.asset[0].decimals
             table = {"kind": "open_interest", "unit": unit, **scale.model_dump()}
             yield _tabled(f"market.{market.name}.open_interest_scale", table, market=m)
+    yield from _own_model(scenario)
     yield _plain("states")
+
+
+def _own_model(scenario: Scenario, **places: Any) -> Iterator[Entry]:
+    """The part in whose place a risk model written in Python measures all accounts."""
+    if scenario.venue.risk_model is not None:
+        yield _plain("own_numbers", OWN_MODEL, **places)
 
 
 def _liquidation(scenario: Scenario) -> Iterator[Entry]:
@@ -224,6 +234,7 @@ def _liquidation(scenario: Scenario) -> Iterator[Entry]:
     yield _tabled("venue.mark", scenario.venue.mark, after_forced=True)
     yield from _risk(scenario, after_forced=True)
     yield from _stops(scenario, after_forced=True)
+    yield from _own_model(scenario, after_forced=True)
     yield _plain("states", after_forced=True)
     for entry in _crowds(scenario, "decisions"):
         if _is_a(entry.part, "makers"):

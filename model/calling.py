@@ -24,6 +24,8 @@ binding.add_symbol(_SYMBOL, ADDRESSES.ctypes.data)
 
 #: Place of the kernel that measures one account under a risk model.
 NUMBERS = 0
+#: Place of the function in Python that answers for a risk model written there.
+OWN = 1
 _FIVE = types.UniTuple(types.int64, 5)
 
 
@@ -80,3 +82,18 @@ def call_numbers(typing, address, ledger, open_lots, row):
         return result
 
     return _FIVE(types.int64, *expected.args), codegen
+
+
+@intrinsic
+def call_own(typing, address, model, call, n):
+    """Call the C function at an address as `(model, address of an array, n)`."""
+
+    def codegen(context, builder, signature, args):
+        word = ir.IntType(64)
+        kind = ir.FunctionType(ir.VoidType(), [word, word, word])
+        pointer = builder.inttoptr(args[0], kind.as_pointer())
+        array = context.make_array(signature.args[2])(context, builder, args[2])
+        builder.call(pointer, [args[1], builder.ptrtoint(array.data, word), args[3]])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, call, types.int64), codegen

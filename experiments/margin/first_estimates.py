@@ -24,6 +24,9 @@ from crossmargin.model.margin.estimates import (
 )
 from crossmargin.model.margin.scenario_grid import BASIS, SHOCK, VOLATILITY
 
+#: Volatility at the start where nothing says it, per root year; a default of its own.
+USUAL = 0.6
+
 
 def first_estimates(desk: MarketDesk, risk: Risk, accounts: int) -> Estimates:
     """What a risk model estimates, as it begins."""
@@ -81,7 +84,7 @@ def _level(desk: MarketDesk) -> float:
 
 def _prices(desk: MarketDesk) -> Any:
     found = np.zeros(len(desk.underlyings), PRICE)
-    found["variance"] = found["forecast"] = _level(desk) ** 2
+    found["variance"] = found["forecast"] = (_level(desk) or USUAL) ** 2
     for name, rule in zip(desk.coins, _coin_rules(desk), strict=True):
         if rule["calm"] > 0 and name in desk._bases and _level(desk) == 0:
             found["variance"][desk.place(desk._coin_underlying(name))] = rule["calm"] ** 2

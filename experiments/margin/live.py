@@ -13,6 +13,7 @@ from crossmargin.experiments.margin.market_desk import (
     preset_of,
     uses_brackets,
 )
+from crossmargin.experiments.margin.own_model import number_of
 from crossmargin.experiments.margin.risk_measures import RiskPart
 from crossmargin.experiments.margin.rules import (
     closing_rules,
@@ -37,6 +38,7 @@ from crossmargin.model.margin.arrays import Holdings, Terms
 from crossmargin.model.margin.fractions import FRACTION, RATES, mark_plain, set_credits
 from crossmargin.model.margin.layout import FACTS, Live, Sources, packed
 from crossmargin.model.margin.live_numbers import make_ready
+from crossmargin.model.margin.own_numbers import Own
 from crossmargin.model.margin.weighted_health import PAIR, Resting
 from crossmargin.model.state import State
 
@@ -84,7 +86,20 @@ def live_risk(scenario: Scenario, prices: Sequence[float], accounts: int) -> Liv
         series=np.zeros(0, np.int64),
         spot=np.array([_market_of(u, markets) for u in desk.underlyings], np.int64),
     )
-    return Live(facts, sources, terms, risk, _place(terms), first_estimates(desk, risk, accounts))
+    facts["model"] = number_of(scenario)
+    own = _own(scenario, len(sources.perps), accounts)
+    estimates = first_estimates(desk, risk, accounts)
+    return Live(facts, sources, terms, risk, _place(terms), estimates, own)
+
+
+def _own(scenario: Scenario, perps: int, accounts: int) -> Own:
+    """What a model written in Python is given; nothing without one."""
+    if scenario.venue.risk_model is None:
+        none = np.zeros(0)
+        return Own(none, np.zeros((0, 0)), np.zeros((0, 5)), none)
+    seen = np.zeros((accounts, len(scenario.asset) + 4 * perps), np.int64)
+    marks = np.full(len(scenario.market), -1, np.int64)
+    return Own(marks, seen, np.zeros((accounts, 5)), np.zeros(6 + 4 * perps))
 
 
 def _market_of(underlying: str, markets: list[str]) -> int:
@@ -177,6 +192,7 @@ def complete(scenario: Scenario) -> Scenario:
     prices = [underlying.price or 1000.0 for underlying in scenario.underlying]
     desk = MarketDesk(scenario, prices, preset_of(scenario))
     check_signal(desk.preset, scenario)
+    number_of(scenario)
     tables = dict(perpetuals(scenario))
     if not any(is_open(table) for table in tables.values()):
         return scenario

@@ -5,6 +5,7 @@ The arrays follow in the order of `PLACES`. There are no addresses inside, so th
 or a saved state is the same risk model; kernels look at the arrays with `opened`.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple, get_type_hints
 
@@ -26,6 +27,7 @@ from crossmargin.model.margin.estimates import Estimates
 from crossmargin.model.margin.fractions import FRACTION, RATES
 from crossmargin.model.margin.liquidity import DEPTH
 from crossmargin.model.margin.netting import NETTING
+from crossmargin.model.margin.own_numbers import Own
 from crossmargin.model.margin.scenario import UNIT
 from crossmargin.model.margin.size_premium import PREMIUM
 from crossmargin.model.margin.skew_premium import SKEW
@@ -67,6 +69,7 @@ class Live(NamedTuple):
     risk: Risk
     held: Holdings  # working place of one account
     estimates: Estimates
+    own: Own
 
 
 #: Records by their path; all others are float64 or int64.
@@ -100,6 +103,8 @@ RECORDS: dict[str, Any] = {
     "held.bids": I8,
     "held.asks": I8,
     "held.options": I8,
+    "own.marks": I8,
+    "own.seen": I8,
 } | {f"estimates.{name}": kind for name, kind in ESTIMATED.items()}
 #: Arrays with more than one axis.
 AXES = {
@@ -128,11 +133,18 @@ AXES = {
     "estimates.rates": 2,
     "estimates.covariance": 2,
     "estimates.returns": 2,
+    "own.seen": 2,
+    "own.numbers": 2,
 }
 
 
+@functools.cache
+def _members(group: Any) -> dict[str, Any]:
+    return get_type_hints(group)
+
+
 def _leaves(group: Any, before: str = "") -> Iterator[str]:
-    for name, kind in get_type_hints(group).items():
+    for name, kind in _members(group).items():
         if hasattr(kind, "_fields"):
             yield from _leaves(kind, f"{before}{name}.")
         else:
@@ -184,7 +196,7 @@ def _view(buffer: Array, place: int, path: str) -> Array:
 
 def _built(group: Any, leaf: Any, before: str = "") -> Any:
     members = []
-    for name, kind in get_type_hints(group).items():
+    for name, kind in _members(group).items():
         path = f"{before}{name}"
         is_group = hasattr(kind, "_fields")
         members.append(_built(kind, leaf, f"{path}.") if is_group else leaf(path))
@@ -197,7 +209,7 @@ def _array_type(path: str) -> types.Array:
 
 def _kind_of(group: Any, before: str = "") -> Any:
     members = []
-    for name, kind in get_type_hints(group).items():
+    for name, kind in _members(group).items():
         path = f"{before}{name}"
         is_group = hasattr(kind, "_fields")
         members.append(_kind_of(kind, f"{path}.") if is_group else _array_type(path))

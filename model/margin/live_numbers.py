@@ -13,6 +13,7 @@ from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, unrealised
 from crossmargin.model.margin.account import WEIGHTED_HEALTH, numbers_of
 from crossmargin.model.margin.layout import opened
+from crossmargin.model.margin.own_numbers import answer, ask, coins_lost, is_as_seen
 
 #: Largest requirement, quote units; a requirement that is no number is this one.
 MOST = 1e18
@@ -156,6 +157,35 @@ def required(amount, one):
 
 
 @kernel
+def own_of(ledger, open_lots, live, row):
+    """Five numbers of an account by a model written in Python, orders counted, quote."""
+    numbers = live.own.numbers[row]
+    if is_as_seen(ledger, open_lots, live, row):
+        return numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    ask(live)
+    found = answer(live, 0), answer(live, 1), answer(live, 2), answer(live, 3), answer(live, 4)
+    free = found[1] - found[3]
+    least = free
+    for side in range(2):
+        take_coins(ledger, open_lots, live, row)
+        if take_perps(ledger, open_lots, live, row)[1] > 0:
+            fill(ledger, open_lots, live, row, side)
+            ask(live)
+            least = min(least, answer(live, 1) - answer(live, 3))
+    return found[0], found[1], found[2], found[3] + (free - least), found[4]
+
+
+@kernel
+def modelled(ledger, open_lots, live, row):
+    """Five numbers of an account by the model of its venue, quote; what it holds is copied."""
+    if live.facts[0].model > 0:
+        found = own_of(ledger, open_lots, live, row)
+        lost = coins_lost(live)
+        return found[0], found[1] - lost[0], found[2] - lost[1], found[3], found[4]
+    return numbers_of(live.held, live.terms, live.risk, 0)
+
+
+@kernel
 def live_numbers(ledger, open_lots, row):
     """Raw, initial and maintenance equity, initial and maintenance requirement of an account."""
     live = opened(ledger.risk)
@@ -164,9 +194,10 @@ def live_numbers(ledger, open_lots, row):
     gains, resting = take_perps(ledger, open_lots, live, row)
     more, options = take_options(ledger, open_lots, live, row)
     equity += gains + more
+    live.risk.caps[1] = 0.0
     if live.estimates.granted.shape[0] > 0:
         live.risk.caps[1] = live.estimates.granted[row]
-    found = numbers_of(live.held, live.terms, live.risk, 0)
+    found = modelled(ledger, open_lots, live, row)
     asked = found[3]
     if (live.facts[0].fills == 1 and resting > 0) or options > 0:
         free = found[1] - found[3]
