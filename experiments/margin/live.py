@@ -14,6 +14,7 @@ from crossmargin.experiments.margin.market_desk import (
     uses_brackets,
 )
 from crossmargin.experiments.margin.own_model import number_of
+from crossmargin.experiments.margin.parts import OF_OPTIONS
 from crossmargin.experiments.margin.risk_measures import RiskPart
 from crossmargin.experiments.margin.rules import (
     closing_rules,
@@ -40,7 +41,7 @@ from crossmargin.model.margin.layout import FACTS, Live, Sources, packed
 from crossmargin.model.margin.live_numbers import make_ready
 from crossmargin.model.margin.own_numbers import Own
 from crossmargin.model.margin.weighted_health import PAIR, Resting
-from crossmargin.model.state import State
+from crossmargin.model.state import Array, State
 
 #: Parts under which positions offset, so that orders count by what is held if they fill.
 OFFSETTING = (
@@ -62,14 +63,34 @@ def with_risk(state: State, scenario: Scenario, prices: Sequence[float]) -> Stat
     ParameterError
         With the key, when the tables of the model contradict themselves.
     """
-    live = live_risk(scenario, prices, len(state.ledger.accounts))
+    options = getattr(state, "options", None)
+    series = None if options is None else options.series
+    live = live_risk(scenario, prices, len(state.ledger.accounts), series)
+    if options is not None:
+        live = live._replace(sources=live.sources._replace(series=options.markets.copy()))
+    first = state.ledger.tiers[live.sources.perps, 0]
+    live.estimates.rates[:] = np.column_stack([first["initial"], first["maintenance"]])
     make_ready()
     return state._replace(ledger=state.ledger._replace(risk=packed(live)))
 
 
-def live_risk(scenario: Scenario, prices: Sequence[float], accounts: int) -> Live:
-    """Arrays of the risk model of a scenario at the first prices of its underlyings."""
-    desk = MarketDesk(scenario, prices, preset_of(scenario))
+def live_risk(
+    scenario: Scenario, prices: Sequence[float], accounts: int, series: Array | None = None
+) -> Live:
+    """Arrays of the risk model of a scenario at the first prices of its underlyings.
+
+    Parameters
+    ----------
+    accounts : int
+        Rows of the ledger.
+    series : (n_series,) SERIES, optional
+        Of its option markets.
+    """
+    desk = MarketDesk(scenario, prices, preset_of(scenario), series)
+    if len(desk.terms().series) and not any(
+        getattr(desk.preset, n) is not None for n in OF_OPTIONS
+    ):
+        raise ParameterError(f"venue.margin: {desk.preset.name} has no options to margin")
     terms = desk.terms()
     one = 10.0 ** scenario.asset[0].decimals
     terms.coins["lot"] = [10.0**-asset.decimals for asset in scenario.asset]
@@ -151,7 +172,7 @@ def _with_parts(desk: MarketDesk, scenario: Scenario, terms: Terms) -> Risk:
 
 def _with_shared(desk: MarketDesk, risk: Risk, terms: Terms) -> Risk:
     """Risk model with the parts that share arrays among accounts."""
-    preset, rules = desk.preset, {}
+    preset, rules = desk.preset, dict[str, Any]()
     if preset.standard_options is not None:
         rules["expiries"] = expiries_of(desk)
     if preset.wrong_way is not None:
@@ -192,6 +213,12 @@ def complete(scenario: Scenario) -> Scenario:
     prices = [underlying.price or 1000.0 for underlying in scenario.underlying]
     desk = MarketDesk(scenario, prices, preset_of(scenario))
     check_signal(desk.preset, scenario)
+    for table in scenario.market:
+        if str(table.kind) == "inverse":
+            raise ParameterError(
+                f"market.{table.name}.kind = 'inverse': a risk model counts contracts in quote; "
+                "take a perpetual, or a venue whose margin is brackets and weights"
+            )
     number_of(scenario)
     tables = dict(perpetuals(scenario))
     if not any(is_open(table) for table in tables.values()):
@@ -211,7 +238,7 @@ def check_signal(preset: Preset, scenario: Scenario) -> None:
     rule = preset.adaptive
     if rule is None or rule.signal != "implied":
         return
-    if not any(table.kind == "option" for table in scenario.market):
+    if not any(str(table.kind) == "option" for table in scenario.market):
         raise ParameterError(
             "venue.margin.adaptive.signal = 'implied': there is no option market whose "
             "volatility it could follow"

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from crossmargin.experiments.margin.desk import Desk
 from crossmargin.experiments.margin.parts import OF_PERPETUALS
 from crossmargin.experiments.margin.portfolio import PerpRow, Portfolio
 from crossmargin.experiments.margin.tables import Preset
 from crossmargin.experiments.schema import MarketTable, Scenario
 from crossmargin.model.errors import ParameterError
+from crossmargin.model.margin.arrays import SERIES
+from crossmargin.model.state import Array
 
 #: Parts of a preset that a scenario may have in `[venue.margin]`.
 PARTS = (
@@ -45,9 +49,18 @@ class MarketDesk(Desk):
         Of its underlyings, quote per base.
     preset : Preset
         With the quote asset of the scenario.
+    series : (n_series,) SERIES, optional
+        Of its option markets, in their order.
     """
 
-    def __init__(self, scenario: Scenario, prices: Sequence[float], preset: Preset) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        prices: Sequence[float],
+        preset: Preset,
+        series: Array | None = None,
+    ) -> None:
+        self._listed = np.zeros(0, SERIES) if series is None else series
         self._names = [underlying.name for underlying in scenario.underlying]
         self._of = {table.name: table.underlying for table in scenario.market}
         self._bases = {str(t.base): t.underlying for t in scenario.market if t.base is not None}
@@ -64,6 +77,9 @@ class MarketDesk(Desk):
 
     def _underlying_names(self, names: Sequence[str]) -> list[str]:
         return self._names
+
+    def _series_array(self) -> Array:
+        return np.array(self._listed)
 
     def _coin_underlying(self, name: str) -> str:
         return self._bases[name]

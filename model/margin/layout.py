@@ -225,7 +225,8 @@ def _array_at(context: Any, builder: Any, base: Any, path: str) -> Any:
         builder.load(builder.gep(table, [word(first + k)])) for k in range(1 + kind.ndim)
     )
     size = word(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
-    strides, step = [], size
+    strides: list[Any] = []
+    step = size
     for length in reversed(shape):
         strides.insert(0, step)
         step = builder.mul(step, length)

@@ -185,9 +185,6 @@ def renew_rates(ledger, live):
         if live.facts[0].mirrors == 1:
             copy_tiers(risk.rates[k], tiers, live.facts[0].one)
             continue
-        if first[k, 0] == 0.0:
-            first[k, 0] = tiers[0].initial
-            first[k, 1] = tiers[0].maintenance
         entry, kept = tiers[0].initial / first[k, 0], tiers[0].maintenance / first[k, 1]
         risk.multiplier[1] = entry if k == 0 else max(entry, risk.multiplier[1])
         risk.multiplier[2] = kept if k == 0 else max(kept, risk.multiplier[2])

@@ -19,7 +19,11 @@ ADAPTIVE = {"signal": "realised", "reference": 0.2, "floor": 0.5, "cap": 5.0, "d
 
 def differences(one: World, other: World) -> list[str]:
     pairs = zip(named_arrays(one.state), named_arrays(other.state), strict=True)
-    return [name for (name, a), (_, b) in pairs if a.tobytes() != b.tobytes()]
+    return [name for (name, a), (_, b) in pairs if not is_same(a, b)]
+
+
+def is_same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.tobytes() == b.tobytes() or np.array_equal(a, b)  # records have gaps between fields
 
 
 @pytest.mark.parametrize(
