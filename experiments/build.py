@@ -30,7 +30,7 @@ from crossmargin.experiments.paths import Window, load_path
 from crossmargin.experiments.recordings import DATA
 from crossmargin.experiments.schema import MarketTable, Recording, Scenario
 from crossmargin.experiments.snapshots.placing import bring_in, price_markets
-from crossmargin.experiments.wiring import Entry, program_of
+from crossmargin.experiments.wiring import OWN_MODEL, Entry, program_of
 from crossmargin.model.blank import Sizes, blank_state
 from crossmargin.model.errors import ParameterError, ScenarioError
 from crossmargin.model.ledger import QUOTE
@@ -195,6 +195,8 @@ def frame_of(scenario: Scenario, seed: int, highest: Sequence[float] = ()) -> Fr
     state = fill_outside(state, scenario, prices, paths)
     fill_options(state, scenario)
     price_markets(state, scenario)
+    if scenario.venue.has_model:
+        state = with_model(state, scenario, prices)
     fill_accounts(state, blocks, seed)
     fill_reports(state, scenario, blocks, prices)
     fill_program(state, entries, blocks)
@@ -220,6 +222,13 @@ def _built(scenario: Scenario, seed: int, highest: Sequence[float]) -> World:
     return world
 
 
+def with_model(state: State, scenario: Scenario, prices: list[float]) -> State:
+    """State with the risk model of its venue."""
+    from crossmargin.experiments.margin.live import with_risk
+
+    return with_risk(state, scenario, prices)
+
+
 def _world(state: State, scenario: Scenario, entries: list[Entry], blocks: list[Block]) -> World:
     names = Names(
         assets=[asset.name for asset in scenario.asset],
@@ -229,4 +238,14 @@ def _world(state: State, scenario: Scenario, entries: list[Entry], blocks: list[
     )
     world = World(state, [entry.part for entry in entries], names, scenario)
     world.solo = {k: entry.solo for k, entry in enumerate(entries) if entry.solo is not None}
+    _measure_in_python(world, [k for k, entry in enumerate(entries) if entry.key == OWN_MODEL])
     return world
+
+
+def _measure_in_python(world: World, places: list[int]) -> None:
+    """Let a risk model written in Python act in its places of the program."""
+    for place in places:
+        from crossmargin.experiments.margin.own_model import OwnModel
+
+        world.state.parts["is_python"][place] = 1
+        world.python_parts[place] = OwnModel(world.scenario)

@@ -107,8 +107,20 @@ def load_scenario(
     except ValidationError as error:
         raise ParameterError(explain(where, table, error, Scenario)) from None
     check_parts(found, where)
+    if found.venue.has_model:
+        found = _with_model(found, where)
     vars(found)["origin"] = where
     return found
+
+
+def _with_model(scenario: Scenario, where: str) -> Scenario:
+    """Scenario with a risk model, checked, and with the brackets that it implies."""
+    from crossmargin.experiments.margin.live import complete
+
+    try:
+        return complete(scenario)
+    except ParameterError as error:
+        raise ParameterError(f"{where}: {error}") from None
 
 
 def _with_preset(table: dict[str, Any], changes: dict[str, Any], where: str) -> dict[str, Any]:
@@ -124,7 +136,8 @@ def _with_preset(table: dict[str, Any], changes: dict[str, Any], where: str) -> 
     from crossmargin.experiments.margin.merging import merge_preset
 
     try:
-        merge_preset(table, named or own, preset_wins=named is not None)
+        has_model = any(path.startswith("venue.margin") for path in changes)
+        merge_preset(table, named or own, preset_wins=named is not None, has_model=has_model)
     except ParameterError as error:
         raise ParameterError(f"{where}: {error}") from None
     return changes

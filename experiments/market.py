@@ -20,7 +20,7 @@ from crossmargin.agents.trader import Trader
 from crossmargin.experiments import network_inputs as networks
 from crossmargin.experiments.branching import copy_events, restart_steps
 from crossmargin.experiments.load import load_scenario
-from crossmargin.experiments.run import begin, checked_seed
+from crossmargin.experiments.run import begin, checked_seed, with_own_model
 from crossmargin.experiments.schema import Scenario
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.state import INSURANCE
@@ -62,6 +62,8 @@ class Market(mesa.Model):  # type: ignore[misc]
         Of all draws of the market; `rng` is Mesa's name for it. 0 by default; give one of them.
     overrides : mapping, optional
         Dotted paths of the scenario to values.
+    risk_model : class, optional
+        Of a `RiskModel`, which then measures every account.
 
     Examples
     --------
@@ -79,13 +81,15 @@ class Market(mesa.Model):  # type: ignore[misc]
         seed: int | None = None,
         rng: int | None = None,
         overrides: Mapping[str, Any] | None = None,
+        risk_model: Any = None,
     ) -> None:
         if seed is not None and rng is not None:
             raise ParameterError("give seed or rng, not both")
         number = seed if seed is not None else rng if rng is not None else 0
         self.seed = checked_seed(number)
         super().__init__(rng=abs(self.seed))
-        world, self.start = begin(load_scenario(scenario, overrides), self.seed)
+        changes = {**(overrides or {}), **with_own_model(risk_model)}
+        world, self.start = begin(load_scenario(scenario, changes), self.seed)
         self._hold(world)
         for place, kind in world.solo.items():
             enlist(self, place, kind)

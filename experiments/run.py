@@ -24,6 +24,7 @@ from crossmargin.model.state import INSURANCE, REASONS, Array
 from crossmargin.model.world import World
 
 if TYPE_CHECKING:
+    from crossmargin.experiments.margin.risk_model import RiskModel
     from crossmargin.model.contagion.face import Contagion
 
 #: Tables of a run, by the name of their file.
@@ -202,6 +203,7 @@ def simulate(
     audit: bool = False,
     profile: bool = False,
     progress: Callable[[int], None] | None = None,
+    risk_model: "type[RiskModel] | RiskModel | None" = None,
 ) -> Run:
     """Run a scenario from its start.
 
@@ -221,6 +223,9 @@ def simulate(
         Time the phases; the loop then goes part by part.
     progress : callable, optional
         Called now and then with the number of blocks done.
+    risk_model : class, optional
+        Of a `RiskModel`, which then measures every account; the loop goes part by part. One that is
+        made with settings runs in this process alone.
 
     Returns
     -------
@@ -241,6 +246,7 @@ def simulate(
     changes = dict(overrides or {})
     if steps is not None:
         changes["run.steps"] = steps
+    changes |= with_own_model(risk_model)
     found = load_scenario(scenario, changes)
     seed = 0 if seed is None else checked_seed(seed)
     began = perf_counter()
@@ -256,6 +262,15 @@ def simulate(
         "run": perf_counter() - compiled,
     }
     return Run(found, seed, found.run.steps, world, start, wall | _named(world.seconds), near)
+
+
+def with_own_model(model: "type[RiskModel] | RiskModel | None") -> dict[str, str]:
+    """Override that lets a risk model of one's own measure accounts; none without one."""
+    if model is None:
+        return {}
+    from crossmargin.experiments.margin.own_model import name_model
+
+    return {"venue.risk_model": name_model(model)}
 
 
 def started(scenario: Scenario, seed: int) -> tuple[World, Array]:

@@ -9,7 +9,6 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from crossmargin.experiments.account_tables import Accounts
 from crossmargin.experiments.initial_tables import Initial
 from crossmargin.experiments.kinds import check_beginning, check_coin, check_keys
 from crossmargin.experiments.loadings import check as check_loadings
@@ -160,6 +159,12 @@ class Venue(Table):
     """The margin engine: its numbers, its mark, its oracle and its waterfall."""
 
     preset: str | None = Field(default=None, description="Venue whose rules it has; see `presets`.")
+    margin: dict[str, Any] | None = Field(
+        default=None, description="Risk model: parts as in a preset; brackets of markets otherwise."
+    )
+    risk_model: str | None = Field(
+        default=None, description="A risk model of one's own, `module:Class` of a `RiskModel`."
+    )
     insurance: float = quantity(1e6, "quote", "Insurance fund at the start.", ge=0)
     backstop: float = quantity(0.0, "quote", "Capital of the backstop vault.", ge=0)
     interest_rate: float = quantity(0.0, "per year", "On negative quote balances.", ge=0, le=10)
@@ -196,6 +201,17 @@ class Venue(Table):
     take_over: bool = Field(
         default=False, description="Forced orders become impact-free take-overs at the mark."
     )
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        if self.margin is not None and self.risk_model is not None:
+            raise ValueError("margin and risk_model are two risk models; give one of them")
+        return self
+
+    @property
+    def has_model(self) -> bool:
+        """Whether margin is more than brackets and weights."""
+        return self.margin is not None or self.risk_model is not None
 
 
 class Scenario(Table):

@@ -44,12 +44,13 @@ def hash_files(files: Iterable[Path], words: Iterable[str] = ()) -> str:
 
 
 def foreign_modules(table: Any) -> list[str]:
-    """Modules outside the package that a scenario names as kinds of parts or traders."""
+    """Modules outside the package that a scenario names as parts, traders or a risk model."""
     if isinstance(table, list):
         return [name for row in table for name in foreign_modules(row)]
     if not isinstance(table, dict):
         return []
     found = [name for value in table.values() for name in foreign_modules(value)]
-    kind = str(table.get("kind", "")).partition(":")[0]
-    own = "." not in kind and ":" not in str(table.get("kind", ""))
+    named = str(table.get("risk_model") or table.get("kind", ""))
+    kind = named.partition(":")[0]
+    own = "." not in kind and ":" not in named
     return found if own or kind.startswith(f"{PACKAGE}.") else [*found, kind]

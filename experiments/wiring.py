@@ -15,6 +15,9 @@ from crossmargin.experiments.schema import Population, Scenario
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.parts import NoNumbers, Numbers, Part, find_part, row_of
 
+#: Key of the part in whose place a risk model written in Python measures all accounts.
+OWN_MODEL = "venue.risk_model"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -185,13 +188,20 @@ def _before_agents(scenario: Scenario) -> Iterator[Entry]:
             if market.kind != "option":
                 yield _tabled("venue.circuit_breaker", venue.circuit_breaker, market=m)
     yield _tabled("venue.mark", venue.mark)
+    if scenario.option:
+        yield _tabled("venue.option_mark", venue.option_mark)
+    yield from _risk(scenario)
     yield _tabled("venue.funding", venue.funding)
     if any(market.kind == "pool" for market in scenario.market):
         yield _tabled("venue.pool_fees", venue.pool_fees)
     yield _tabled("venue.interest", venue.interest)
-    if scenario.option:
-        yield _tabled("venue.option_mark", venue.option_mark)
     yield from _stops(scenario)
+
+
+def _risk(scenario: Scenario, **places: Any) -> Iterator[Entry]:
+    """The part that renews what accounts share under a risk model, where there is one."""
+    if scenario.venue.has_model:
+        yield _plain("risk_renewal", **places)
 
 
 def _stops(scenario: Scenario, **places: Any) -> Iterator[Entry]:
@@ -214,6 +224,7 @@ def _margin(scenario: Scenario) -> Iterator[Entry]:
             unit = 10.0 ** -scenario.asset[0].decimals
             table = {"kind": "open_interest", "unit": unit, **scale.model_dump()}
             yield _tabled(f"market.{market.name}.open_interest_scale", table, market=m)
+    yield from _own_model(scenario)
     yield from _top_up(scenario)
     yield _plain("states")
 
@@ -226,6 +237,12 @@ def _top_up(scenario: Scenario, **places: Any) -> Iterator[Entry]:
         yield _tabled("venue.accounts.top_up", numbers, **places)
 
 
+def _own_model(scenario: Scenario, **places: Any) -> Iterator[Entry]:
+    """The part in whose place a risk model written in Python measures all accounts."""
+    if scenario.venue.risk_model is not None:
+        yield _plain("own_numbers", OWN_MODEL, **places)
+
+
 def _liquidation(scenario: Scenario) -> Iterator[Entry]:
     """One round: the waterfall and, after a forced order, what it changes."""
     yield _tabled("venue.queue", scenario.venue.queue)
@@ -234,7 +251,9 @@ def _liquidation(scenario: Scenario) -> Iterator[Entry]:
     yield _tabled("venue.mark", scenario.venue.mark, after_forced=True)
     if scenario.option:
         yield _tabled("venue.option_mark", scenario.venue.option_mark, after_forced=True)
+    yield from _risk(scenario, after_forced=True)
     yield from _stops(scenario, after_forced=True)
+    yield from _own_model(scenario, after_forced=True)
     yield from _top_up(scenario, after_forced=True)
     yield _plain("states", after_forced=True)
     for entry in _crowds(scenario, "decisions"):

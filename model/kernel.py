@@ -91,6 +91,14 @@ def entry_of(inner: Any) -> Any:
     return compiled
 
 
+def machine_address(inner: Any, signature: Any) -> int:
+    """Address of the face of a kernel for some types; compiles it, or loads it from the cache."""
+    entry = entry_of(inner)
+    entry.compile(signature)
+    compiled = entry.overloads[signature.args]
+    return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
+
+
 @functools.cache
 def from_python(inner: Any) -> Any:
     """Face of any kernel that Python can call, for tests and tools."""

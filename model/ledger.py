@@ -224,6 +224,7 @@ def new_ledger(n_accounts: int, records: dict[str, Array]) -> Ledger:
         balances=np.zeros((n_accounts, n_assets), np.int64),
         lots=np.zeros((n_accounts, n_markets), np.int64),
         cost=np.zeros((n_accounts, n_markets), np.int64),
+        risk=np.zeros(0, np.uint8),
         **records,
     )
 

@@ -27,7 +27,7 @@ from numba import int64, typeof
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from crossmargin.model.errors import ScenarioError
-from crossmargin.model.kernel import entry_of
+from crossmargin.model.kernel import machine_address
 from crossmargin.model.state import N_PARAMETERS, State
 
 #: Phases of a block, in order. A part belongs to one of them.
@@ -197,8 +197,4 @@ def addresses_of(kernels: Iterable[Any], state: State) -> list[int]:
 @functools.cache
 def _address_of(kernel: Any, kind: Any) -> int:
     """Address of a kernel for a type of state; worlds that follow one another share it."""
-    signature = int64(kind, int64, int64)
-    entry = entry_of(kernel)
-    entry.compile(signature)
-    compiled = entry.overloads[signature.args]
-    return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
+    return machine_address(kernel, int64(kind, int64, int64))

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from crossmargin.model.calling import make_ready_for
 from crossmargin.model.errors import StateError
 from crossmargin.model.state import (
     Array,
@@ -124,7 +125,9 @@ def load_state(path: Path, like: State) -> tuple[State, dict[str, Any]]:
                 )
             # a file does not say that records are aligned, which kernels are compiled for
             arrays = {name: found[name].view(array.dtype) for name, array in named_arrays(like)}
-        return _rebuilt(arrays, header["chunks"], like), header["notes"]
+        state = _rebuilt(arrays, header["chunks"], like)
+        make_ready_for(state.ledger)
+        return state, header["notes"]
     except DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StateError(f"{path}: cannot be read as a state: {reason}") from None

@@ -362,6 +362,8 @@ class Ledger(NamedTuple):
     tiers : (n_markets, n_tiers) TIER, by rising `lower`
     venue : (1,) VENUE
     pools : (n_pools,) LIQUIDITY_POOL; one empty row where there is none
+    risk : (n,) uint8, the risk model of the venue (model/margin/layout.py); empty where tiers are
+        all there is
     """
 
     balances: Array
@@ -373,6 +375,7 @@ class Ledger(NamedTuple):
     tiers: Array
     venue: Array
     pools: Array
+    risk: Array
 
 
 # Log ------------------------------------------------------------------------------------------

@@ -97,7 +97,13 @@ def _entry_loss(book, ledger, message, limit):
 
 @kernel
 def _is_well_covered(book, ledger, log, message, limit):
-    """Tell whether what an account had to spare pays for an order, its whole market counted new."""
+    """Tell whether what an account had to spare in this block pays for an order in any case.
+
+    The whole requirement of the market is counted as new, so that nothing else need be looked at.
+    A risk model gives no such bound: what a market needs there depends on all that is held.
+    """
+    if ledger.risk.shape[0] > 0:
+        return False
     row, market = message.account, np.int64(message.market)
     m, spare = ledger.markets[market], ledger.accounts[message.account].spare
     cursor = log.cursor[0]

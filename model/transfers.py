@@ -9,6 +9,7 @@ from crossmargin.model.accounts import deposit
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, burn
 from crossmargin.model.log import emit
+from crossmargin.model.margin.locked_profit import locked_profit
 from crossmargin.model.margin.numbers import free_collateral
 from crossmargin.model.state import CLOSED, DEPOSIT, HEALTHY, OUTSIDE, WITHDRAW
 
@@ -20,7 +21,10 @@ def withdrawable(ledger, book, row):
     """Quote units that may leave an account now."""
     if ledger.accounts[row].state != HEALTHY:
         return 0
-    return max(0, min(free_collateral(ledger, book, row), ledger.balances[row, QUOTE]))
+    free = free_collateral(ledger, book, row)
+    if ledger.risk.shape[0] > 0:
+        free -= locked_profit(ledger, row)
+    return max(0, min(free, ledger.balances[row, QUOTE]))
 
 
 @kernel

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crossmargin.model.book import copy_book
+from crossmargin.model.calling import make_ready_for
 from crossmargin.model.compiling import warm
 from crossmargin.model.errors import ConservationError, StateError
 from crossmargin.model.ledger import residuals
@@ -107,6 +108,7 @@ class World:
         """(n_parts,) int64, machine addresses; made, compiling what is missing, on first use."""
         if self._program is None:
             warm(self.parts, announce)
+            make_ready_for(self.state.ledger)
             compiled = [part.is_compiled for part in self.parts]
             kernels = [part.kernel for part in self.parts if part.is_compiled]
             self._program = np.zeros(len(compiled), np.int64)

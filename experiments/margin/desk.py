@@ -47,8 +47,8 @@ class Desk:
         self.coins = self._coin_names()
         names = [self._underlying(market) for market in self.markets]
         names += [row.underlying for row in self.options]
-        names += [name for name in self.coins if name not in self._flat()]
-        self.underlyings = _unique(names)
+        names += [self._coin_underlying(name) for name in self.coins if name not in self._flat()]
+        self.underlyings = self._underlying_names(names)
         self.index = np.array([portfolio.price(u, self._why(u)) for u in self.underlyings])
         self._coins, self._perps = self._coin_array(), self._perp_array()
         self._series = self._series_array()
@@ -64,6 +64,14 @@ class Desk:
 
     def _underlying(self, market: str) -> str:
         return underlying_of(market)
+
+    def _underlying_names(self, names: Sequence[str]) -> list[str]:
+        """Underlyings in their order, from those of all instruments."""
+        return _unique(names)
+
+    def _coin_underlying(self, name: str) -> str:
+        """Underlying whose price a coin has."""
+        return name
 
     def _why(self, name: str) -> str:
         where = origin_of(self.portfolio)
@@ -113,7 +121,9 @@ class Desk:
             facts = self.portfolio.asset.get(name, AssetFacts())
             row["lot"], row["confidence"] = 1.0, facts.confidence
             row["price"] = self._coin_price(name)
-            row["underlying"] = self.place(name) if name not in self._flat() else -1
+            row["underlying"] = -1
+            if name not in self._flat():
+                row["underlying"] = self.place(self._coin_underlying(name))
             row["owed_is_required"] = self.preset.weights.owed == "requirement"
             self._weigh(row, name, facts)
         return coins

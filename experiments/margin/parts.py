@@ -5,28 +5,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crossmargin.experiments.margin.tables import Fractions, Rates
+from crossmargin.experiments.margin.rules import (
+    closing_rules,
+    credit_rules,
+    fraction_rules,
+    greek_moves,
+    liquidity_rules,
+    netting_rules,
+    short_rules,
+    size_rules,
+    skew_rules,
+    wrong_way_rules,
+)
 from crossmargin.model.errors import ParameterError
 from crossmargin.model.kernel import from_python
 from crossmargin.model.margin.adaptive import cap_leverage, limits_of, multiplier_at, multiply
 from crossmargin.model.margin.arrays import Holdings, Terms
-from crossmargin.model.margin.closing_cost import CLOSING, charge_closing
-from crossmargin.model.margin.credit import CREDIT, credit_profit
-from crossmargin.model.margin.delta_gamma_vega import MOVES, charge_greeks
-from crossmargin.model.margin.fractions import (
-    FRACTION,
-    RATES,
-    charge_fractions,
-    mark_plain,
-    open_interest_rate,
-    set_credits,
-)
-from crossmargin.model.margin.liquidity import DEPTH, charge_liquidity
-from crossmargin.model.margin.netting import NETTING, charge_netted
+from crossmargin.model.margin.closing_cost import charge_closing
+from crossmargin.model.margin.credit import credit_profit
+from crossmargin.model.margin.delta_gamma_vega import charge_greeks
+from crossmargin.model.margin.fractions import charge_fractions
+from crossmargin.model.margin.liquidity import charge_liquidity
+from crossmargin.model.margin.netting import charge_netted
 from crossmargin.model.margin.scenario_grid import series_deltas
-from crossmargin.model.margin.size_premium import PREMIUM, charge_premium
-from crossmargin.model.margin.skew_premium import SKEW, charge_skew
-from crossmargin.model.margin.standard_options import SHORT_RULE, charge_options
+from crossmargin.model.margin.size_premium import charge_premium
+from crossmargin.model.margin.skew_premium import charge_skew
+from crossmargin.model.margin.standard_options import charge_options
 from crossmargin.model.margin.weights import weigh_coins
 from crossmargin.model.margin.wrong_way import discount_wrong_way
 from crossmargin.model.options.series import series_greeks
@@ -76,49 +80,8 @@ def _weights(desk: "Desk") -> "Part":
 
 
 def _credit(desk: "Desk") -> "Part":
-    rule, credit = desk.preset.credit, np.zeros(len(desk.markets), CREDIT)
-    credit["initial"], credit["maintenance"], credit["cap"] = (
-        rule.initial,
-        rule.maintenance,
-        rule.cap,
-    )
+    credit = credit_rules(desk)
     return lambda terms, held, numbers: credit_profit(held, terms, credit, numbers)
-
-
-def fill_rates(rates: Array, table: Rates, *, continuous: bool) -> None:
-    """Write the brackets of a market into its row of rates, the unused ones out of reach."""
-    rates["lower"] = np.inf
-    rows = table.brackets()
-    for t, row in enumerate(rows):
-        rates[t]["lower"], rates[t]["initial"] = row.notional, row.initial
-        rates[t]["maintenance"] = row.maintenance or row.initial * (
-            table.maintenance_fraction or 0.0
-        )
-    set_credits(rates[: len(rows)], initial=continuous)
-
-
-def _fraction_arrays(desk: "Desk", table: Fractions) -> tuple[Array, Array]:
-    rows = [
-        desk.row_of(table, desk.underlyings[int(p["underlying"])], "fractions")
-        for p in desk.terms().perps
-    ]
-    most = max((len(row.brackets()) for row in rows), default=1)
-    rates, rules = np.zeros((len(rows), most), RATES), np.zeros(len(rows), FRACTION)
-    for m, row in enumerate(rows):
-        fill_rates(rates[m], row, continuous=table.continuous)
-        interest = desk.facts(desk.markets[m]).open_interest
-        rules[m]["floor"] = open_interest_rate(
-            float(rates[m, 0]["initial"]) if row.open_interest_upper else 0.0,
-            row.open_interest_lower,
-            row.open_interest_upper,
-            interest,
-        )
-        has_rate = all(bracket.maintenance for bracket in row.brackets())
-        rules[m]["fraction"] = 0.0 if has_rate else row.maintenance_fraction or 0.0
-        rules[m]["charge"], rules[m]["least"] = row.charge, row.least
-        rules[m]["quantum"] = table.quantum
-    mark_plain(rules)
-    return rates, rules
 
 
 def without_orders(held: Holdings) -> Holdings:
@@ -129,7 +92,7 @@ def without_orders(held: Holdings) -> Holdings:
 def _fractions(desk: "Desk") -> "Part":
     table = desk.preset.fractions
     assert table is not None
-    rates, rules = _fraction_arrays(desk, table)
+    rates, rules = fraction_rules(desk, table)
 
     def add(terms: Terms, held: Holdings, numbers: Array) -> Any:
         counted = held if table.counts_orders else without_orders(held)
@@ -138,42 +101,13 @@ def _fractions(desk: "Desk") -> "Part":
     return add
 
 
-def _by_market(desk: "Desk", part: str, dtype: np.dtype[Any]) -> tuple[Array, list[Any]]:
-    """Array of a part by market, and the rows of its table."""
-    table, perps = getattr(desk.preset, part), desk.terms().perps
-    names = [desk.underlyings[int(p["underlying"])] for p in perps]
-    return np.zeros(len(perps), dtype), [desk.row_of(table, name, part) for name in names]
-
-
-def _by_underlying(desk: "Desk", part: str, dtype: np.dtype[Any]) -> tuple[Array, list[Any]]:
-    table = getattr(desk.preset, part)
-    rows = [desk.row_of(table, name, part) for name in desk.underlyings]
-    return np.zeros(len(rows), dtype), rows
-
-
-def _copy(rules: Array, rows: list[Any]) -> Array:
-    """Copy what records and tables call by the same name."""
-    for rule, row in zip(rules, rows, strict=True):
-        for name in set(rules.dtype.names or ()) & set(type(row).model_fields):
-            rule[name] = getattr(row, name)
-    return rules
-
-
 def _size_premium(desk: "Desk") -> "Part":
-    rules = _copy(*_by_market(desk, "size_premium", PREMIUM))
+    rules = size_rules(desk)
     return lambda terms, held, numbers: charge_premium(held, terms, rules, numbers)
 
 
 def _skew_premium(desk: "Desk") -> "Part":
-    rules, rows = _by_market(desk, "skew_premium", SKEW)
-    for rule, row in zip(rules, rows, strict=True):
-        rule["initial"], rule["charge"] = row.initial, row.charge
-        rule["initial_slope"] = row.slope / row.scale
-        rule["maintenance"] = (
-            row.initial * row.multiple if row.maintenance is None else row.maintenance
-        )
-        slope = row.slope * row.multiple if row.maintenance_slope is None else row.maintenance_slope
-        rule["maintenance_slope"] = slope / row.scale
+    rules = skew_rules(desk)
 
     def add(terms: Terms, held: Holdings, numbers: Array) -> Any:
         return charge_skew(without_orders(held), terms, rules, numbers)
@@ -182,29 +116,19 @@ def _skew_premium(desk: "Desk") -> "Part":
 
 
 def _closing_cost(desk: "Desk") -> "Part":
-    rules = _copy(*_by_market(desk, "closing_cost", CLOSING))
-    rules["imbalance"] = [desk.facts(market).imbalance for market in desk.markets]
+    rules = closing_rules(desk)
     return lambda terms, held, numbers: charge_closing(held, terms, rules, numbers)
 
 
 def _liquidity(desk: "Desk") -> "Part":
-    rules, rows = _by_market(desk, "liquidity", DEPTH)
-    _copy(rules, rows)
-    for rule, row, market in zip(rules, rows, desk.markets, strict=True):
-        facts = desk.facts(market)
-        rule["volume"], rule["depth"] = facts.volume or row.volume, facts.depth or row.depth
-        rule["daily"] = row.multiple * (facts.volatility or row.volatility) / np.sqrt(365.0)
+    rules = liquidity_rules(desk)
     return lambda terms, held, numbers: charge_liquidity(held, terms, rules, numbers)
 
 
 def _standard_options(desk: "Desk") -> "Part":
     from crossmargin.experiments.margin.scenarios import expiries_of
 
-    rules, rows = _by_underlying(desk, "standard_options", SHORT_RULE)
-    _copy(rules, rows)
-    for rule, row in zip(rules, rows, strict=True):
-        rule["floor"], rule["of_mark"] = row.entry_floor, row.maintenance_of_mark
-        rule["uncovered"] = row.uncovered_initial, row.uncovered_maintenance
+    rules = short_rules(desk)
     expiries = expiries_of(desk)
     return lambda terms, held, numbers: charge_options(held, terms, expiries, rules, numbers)
 
@@ -224,21 +148,17 @@ def greeks_of(terms: Terms) -> Array:
 
 
 def _netting(desk: "Desk") -> "Part":
-    rules = _copy(*_by_underlying(desk, "netting", NETTING))
+    rules = netting_rules(desk)
     return lambda terms, held, numbers: charge_netted(held, terms, rules, deltas_of(terms), numbers)
 
 
 def _delta_gamma_vega(desk: "Desk") -> "Part":
-    moves = _copy(*_by_underlying(desk, "delta_gamma_vega", MOVES))
+    moves = greek_moves(desk)
     return lambda terms, held, numbers: charge_greeks(held, terms, moves, greeks_of(terms), numbers)
 
 
 def _wrong_way(desk: "Desk") -> "Part":
-    rule = desk.preset.wrong_way
-    assert rule is not None
-    n = len(desk.underlyings)
-    correlation = np.where(np.eye(n, dtype=bool), 1.0, rule.correlation)
-    strength = rule.strength
+    correlation, strength = wrong_way_rules(desk)
     return lambda terms, held, numbers: discount_wrong_way(
         held, terms, correlation, strength, numbers
     )

@@ -122,12 +122,12 @@ class RiskPart:
         self.worst = np.zeros(kept)
         self.multiples = np.array([rule.initial_factor, rule.maintenance_factor])
 
-    def __call__(self, terms: Terms, held: Holdings, numbers: Array) -> Any:
-        """Add to the numbers of all rows."""
+    def measure(self, terms: Terms) -> Measure:
+        """What all accounts share at some prices."""
         deltas, greeks = np.zeros(len(terms.series)), np.zeros((len(terms.series), 5))
         series_deltas(terms.series, deltas)
         series_greeks(terms.series, greeks)
-        measure = Measure(
+        return Measure(
             deltas=deltas,
             gammas=np.ascontiguousarray(greeks[:, 1] / np.maximum(terms.series["lot"], 1e-300)),
             returns=self.returns,
@@ -136,7 +136,10 @@ class RiskPart:
             work=np.zeros((2, len(terms.spot))),
             worst=self.worst,
         )
-        return charge_risk(held, terms, measure, self.multiples, numbers)
+
+    def __call__(self, terms: Terms, held: Holdings, numbers: Array) -> Any:
+        """Add to the numbers of all rows."""
+        return charge_risk(held, terms, self.measure(terms), self.multiples, numbers)
 
 
 def risk_part(desk: "Desk") -> "Part":

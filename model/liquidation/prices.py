@@ -29,7 +29,7 @@ from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import notional_of
 from crossmargin.model.margin.numbers import maintenance_requirement
 from crossmargin.model.margin.option_rule import option_requirement
-from crossmargin.model.state import INVERSE, OPTION
+from crossmargin.model.state import INVERSE, OPTION, SPOT
 
 #: No bankruptcy price of an inverse short is further above the mark than so many times.
 HIGHEST = 1000
@@ -45,10 +45,25 @@ def requirement_of(ledger, row, market):
 
 
 @kernel
+def requirements_of(ledger, row):
+    """Maintenance margin over which equity is split, quote units; the account is measured.
+
+    Where a risk model lets positions offset one another, the sum of what each needs by itself.
+    """
+    if ledger.risk.shape[0] == 0:
+        return ledger.accounts[row].maintenance_requirement
+    total = 0
+    for m in range(ledger.markets.shape[0]):
+        if ledger.lots[row, m] != 0 and ledger.markets[m].kind != SPOT:
+            total += requirement_of(ledger, row, m)
+    return total
+
+
+@kernel
 def equity_part(ledger, row, market):
     """Part of the account's raw equity that falls to one position, rounded down, quote units."""
     account = ledger.accounts[row]
-    kept, whole = requirement_of(ledger, row, market), account.maintenance_requirement
+    kept, whole = requirement_of(ledger, row, market), requirements_of(ledger, row)
     if whole <= 0 or kept >= whole:
         return np.int64(account.equity)
     if account.equity < 0:

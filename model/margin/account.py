@@ -12,18 +12,22 @@ from crossmargin.model.kernel import kernel
 from crossmargin.model.margin.arrays import Terms
 from crossmargin.model.margin.closing_cost import CLOSING, closing_of
 from crossmargin.model.margin.credit import CREDIT, profit_of
+from crossmargin.model.margin.delta_gamma_vega import MOVES, greeks_margin_of
 from crossmargin.model.margin.fractions import FRACTION, RATES, fractions_of
 from crossmargin.model.margin.liquidity import DEPTH, liquidity_of
+from crossmargin.model.margin.netting import NETTING, netted_of
 from crossmargin.model.margin.scenario import UNIT, Grid, scenarios_of
 from crossmargin.model.margin.size_premium import PREMIUM, premium_of
 from crossmargin.model.margin.skew_premium import SKEW, skew_of
 from crossmargin.model.margin.span import CREDIT as SPREADS
 from crossmargin.model.margin.standard_options import EXPIRY, SHORT_RULE, options_of
 from crossmargin.model.margin.value_at_risk import Measure, risk_numbers_of
+from crossmargin.model.margin.weighted_health import HEALTH, PAIR, Resting, health_of
 from crossmargin.model.margin.weights import coins_of
+from crossmargin.model.margin.wrong_way import wrong_way_of
 from crossmargin.model.state import Array
 
-#: Places of the switches; coins and unrealised profit are always counted.
+#: Places of the switches; coins and unrealised profit are counted unless health counts them.
 PARTS = (
     "fractions",
     "size_premium",
@@ -33,6 +37,10 @@ PARTS = (
     "scenario",
     "value_at_risk",
     "liquidity",
+    "netting",
+    "delta_gamma_vega",
+    "wrong_way",
+    "health",
 )
 (
     FRACTIONS,
@@ -43,6 +51,10 @@ PARTS = (
     SCENARIO,
     VALUE_AT_RISK,
     LIQUIDITY,
+    NETTED,
+    DELTA_GAMMA_VEGA,
+    WRONG_WAY,
+    WEIGHTED_HEALTH,
 ) = range(len(PARTS))
 
 
@@ -50,7 +62,7 @@ class Risk(NamedTuple):
     """A risk model for all accounts of a venue."""
 
     switches: Array  # (n_parts,) int64, 1 where the venue has the part
-    multiplier: Array  # (1,) float64, of all requirements
+    multiplier: Array  # (3,) float64: adaptive, scheduled change for entry and maintenance
     credit: Array  # (n_perps,) CREDIT
     rates: Array  # (n_perps, n_tiers) RATES
     fractions: Array  # (n_perps,) FRACTION
@@ -63,6 +75,15 @@ class Risk(NamedTuple):
     grid: Grid  # scenarios
     measure: Measure  # value at risk
     multiples: Array  # (2,) float64, entry and maintenance requirement over risk
+    nettings: Array  # (n_underlyings,) NETTING
+    deltas: Array  # (n_series,) float64, of one base unit, for netting
+    shocks: Array  # (n_underlyings,) MOVES
+    greeks: Array  # (n_series, 5) float64, of one contract
+    correlation: Array  # (n_underlyings, n_underlyings) float64, of coins and positions
+    strength: Array  # (1,) float64, of the value matched by positions that does not count
+    healths: Array  # (n_perps,) HEALTH
+    resting: Resting  # spot orders
+    caps: Array  # (2,) float64, of gross notional over equity: of today, granted to the account
 
 
 def blank_risk(terms: Terms) -> Risk:
@@ -85,7 +106,7 @@ def blank_risk(terms: Terms) -> Risk:
     )
     return Risk(
         switches=np.zeros(len(PARTS), np.int64),
-        multiplier=np.ones(1),
+        multiplier=np.ones(3),
         credit=credit,
         rates=np.zeros((perps, 1), RATES),
         fractions=np.zeros(perps, FRACTION),
@@ -98,6 +119,17 @@ def blank_risk(terms: Terms) -> Risk:
         grid=grid,
         measure=Measure(empty, empty, none, np.zeros((0, 0, 0)), np.zeros(4), none, empty),
         multiples=np.ones(2),
+        nettings=np.zeros(0, NETTING),
+        deltas=empty,
+        shocks=np.zeros(0, MOVES),
+        greeks=np.zeros((len(terms.series), 5)),
+        correlation=none,
+        strength=np.zeros(1),
+        healths=np.zeros(perps, HEALTH),
+        resting=Resting(
+            np.zeros((1, 0), PAIR), np.zeros((1, 0, 2)), np.zeros((len(terms.coins), 2))
+        ),
+        caps=np.array([np.inf, 0.0]),
     )
 
 
@@ -116,16 +148,43 @@ def _options_of(holdings, terms, risk, row):
         return options_of(holdings, terms, risk.expiries, risk.shorts, row)
     if risk.switches[VALUE_AT_RISK] == 1:
         return risk_numbers_of(holdings, terms, risk.measure, risk.multiples, row)
+    if risk.switches[NETTED] == 1:
+        return netted_of(holdings, terms, risk.nettings, risk.deltas, row)
+    if risk.switches[DELTA_GAMMA_VEGA] == 1:
+        return greeks_margin_of(holdings, terms, risk.shocks, risk.greeks, row)
     return 0.0, 0.0, 0.0, 0.0, 0.0
+
+
+@kernel
+def _collateral_of(holdings, terms, risk, row):
+    """What coins and unrealised profit bring, and what they lose as wrong-way collateral."""
+    if risk.switches[WEIGHTED_HEALTH] == 1:
+        found = health_of(holdings, terms, risk.healths, risk.resting, row)
+    else:
+        profit = profit_of(holdings, terms, risk.credit, row)
+        found = plus(coins_of(holdings, terms, row), profit)
+    if risk.switches[WRONG_WAY] == 1:
+        lost = wrong_way_of(holdings, terms, risk.correlation, risk.strength[0], row)
+        found = plus(found, lost)
+    return found
+
+
+@kernel
+def _least_entry(holdings, terms, caps, row):
+    """Gross notional of perpetuals over the cap of leverage, quote; 0 without a cap."""
+    cap = max(caps[0], caps[1])
+    if cap == np.inf:
+        return 0.0
+    gross = 0.0
+    for m in range(terms.perps.shape[0]):
+        gross += abs(holdings.perps[row, m] * terms.perps[m].lot * terms.perps[m].price)
+    return gross / cap
 
 
 @kernel
 def numbers_of(holdings, terms, risk, row):
     """Five numbers of an account, quote."""
-    found = plus(
-        coins_of(holdings, terms, row),
-        profit_of(holdings, terms, risk.credit, row),
-    )
+    found = _collateral_of(holdings, terms, risk, row)
     if risk.switches[FRACTIONS] == 1:
         found = plus(found, fractions_of(holdings, terms, risk.rates, risk.fractions, row))
     if risk.switches[SIZE_PREMIUM] == 1:
@@ -137,8 +196,9 @@ def numbers_of(holdings, terms, risk, row):
     found = plus(found, _options_of(holdings, terms, risk, row))
     if risk.switches[LIQUIDITY] == 1:
         found = plus(found, liquidity_of(holdings, terms, risk.depths, row))
-    times = risk.multiplier[0]
-    return found[0], found[1], found[2], found[3] * times, found[4] * times
+    entry, kept = risk.multiplier[0] * risk.multiplier[1], risk.multiplier[0] * risk.multiplier[2]
+    least = _least_entry(holdings, terms, risk.caps, row)
+    return found[0], found[1], found[2], max(found[3] * entry, least), found[4] * kept
 
 
 @kernel(python=True)

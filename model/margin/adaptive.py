@@ -44,8 +44,28 @@ class Parameters(Limits):
     signal: Literal["realised", "garch", "implied", "depth", "open_interest"] = "realised"
     level: float | None = number(None, "as the signal", above=0, doc="Of the signal now.")
     decay: float = number(0.94, "fraction a day", above=0, high=0.9999, doc="Of realised EWMA.")
+    alpha: float = number(
+        0.06,
+        "weight",
+        low=0,
+        high=1,
+        source="usual for daily returns: Hansen and Lunde (2005), doi:10.1002/jae.800",
+        doc="Of the last squared return in a GARCH forecast.",
+    )
+    beta: float = number(
+        0.93, "weight", low=0, high=1, source="the same", doc="Of the last forecast."
+    )
+    forecast_seconds: float = number(
+        86400.0, "s", above=0, source="daily returns", doc="Between two returns of GARCH."
+    )
     leverage: float = number(
         1e6, "multiple of equity", above=0, doc="Largest gross notional over equity for entry."
+    )
+    leverage_follows: bool = number(
+        False, "choice", doc="The cap of leverage falls as the multiplier rises."
+    )
+    grandfathering: bool = number(
+        False, "choice", doc="Who holds positions keeps the cap under which they were opened."
     )
     source: str = ""
 

@@ -31,6 +31,12 @@ class Parameters(Numbers):
     half_spread: float = number(0.0002, "fraction", low=0, high=1, doc="Of the price.")
     free_days: float = number(0.0, "days", low=0, doc="Already covered by the requirement.")
     initial_factor: float = number(1.0, "multiple", above=0, high=10, doc="Entry over add-on.")
+    measured: bool = number(
+        False, "choice", doc="A running market measures volume and depth, beginning from these."
+    )
+    memory_days: float = number(
+        1.0, "days", above=0, high=365, doc="Over which it averages them, by falling weights."
+    )
     source: str = ""
 
 

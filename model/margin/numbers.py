@@ -16,6 +16,8 @@ Profit of inverse contracts is coins: it adds to the account's balance of the co
 is worth counts with the weight of the coin, so that collateral falls with the long that it
 supports. A debt of coins counts whole.
 
+A venue with a risk model of its own has `Ledger.risk`, and `live_numbers.py` measures its accounts.
+
 References
 ----------
 Tiers with a continuous requirement: Hyperliquid docs, "Margin tiers" (maintenance = rate x
@@ -24,12 +26,16 @@ notional - deduction). Initial rate raised by open interest: dYdX v4, x/perpetua
 
 import numpy as np
 
+from crossmargin.model.calling import NUMBERS, address_at, call_numbers
 from crossmargin.model.contracts import worth
 from crossmargin.model.integers import to_units, to_units_up
 from crossmargin.model.kernel import kernel
 from crossmargin.model.ledger import QUOTE, notional_of, unrealised
 from crossmargin.model.margin.option_rule import option_numbers
 from crossmargin.model.state import INVERSE, OPTION, SPOT
+
+#: Requirement of every account while the code of a risk model is not loaded, quote units.
+UNREADY = 10**18
 
 
 @kernel
@@ -108,8 +114,8 @@ def _collateral_numbers(ledger, book, row, asset):
 
 
 @kernel
-def margin_numbers(ledger, book, row):
-    """Raw, initial and maintenance equity, initial and maintenance requirement of an account."""
+def tiered_numbers(ledger, book, row):
+    """Five numbers of an account where weights and tiers are all that the venue has."""
     equity = ledger.balances[row, QUOTE]
     initial, maintenance = equity, equity
     asked, kept = 0, 0
@@ -141,6 +147,23 @@ def margin_numbers(ledger, book, row):
         if lots != 0:
             kept += maintenance_requirement(ledger, m, notional_of(ledger, m, lots, mark))
     return equity, initial, maintenance, asked, kept
+
+
+@kernel(inline=False)
+def risk_numbers(ledger, open_lots, row):
+    """Five numbers of an account under the venue's risk model; out of reach until it is ready."""
+    address = address_at(NUMBERS)
+    if address == 0:
+        return 0, 0, 0, UNREADY, UNREADY
+    return call_numbers(address, ledger, open_lots, row)
+
+
+@kernel
+def margin_numbers(ledger, book, row):
+    """Raw, initial and maintenance equity, initial and maintenance requirement of an account."""
+    if ledger.risk.shape[0] > 0:
+        return risk_numbers(ledger, book.open_lots, row)
+    return tiered_numbers(ledger, book, row)
 
 
 @kernel

@@ -44,6 +44,9 @@ class Parameters(Numbers):
     assets: tuple[str, ...] = number((), "", doc="Underlyings that the numbers below are of.")
     volatility: tuple[float, ...] = number((), "per root year", doc="Of each of them.")
     correlation: tuple[tuple[float, ...], ...] = number((), "correlation", doc="Rows.")
+    renew: bool = number(
+        True, "choice", doc="A running market goes on estimating from its own returns."
+    )
     recordings: dict[str, str] = number({}, "", doc="Files of past prices, by underlying.")
     source: str = ""
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crossmargin.model.kernel import kernel
-from crossmargin.model.margin.arrays import EQUITY, INITIAL, INITIAL_EQUITY
+from crossmargin.model.margin.arrays import add
 from crossmargin.model.margin.weights import held_weights, owed_weights
 from crossmargin.model.parts import Numbers, number
 from crossmargin.model.state import Array
@@ -131,12 +131,11 @@ def _effect(coin, balance, reserved, kind):
 
 
 @kernel
-def _count(value, kind, numbers, row):
-    """Add a weighted value to the equity or the requirement of its kind."""
+def _counted(value, sums):
+    """Sums of assets and of debts after one more weighted value."""
     if value >= 0.0:
-        numbers[row, INITIAL_EQUITY + kind] += value
-    else:
-        numbers[row, INITIAL + kind] -= value
+        return sums[0] + value, sums[1]
+    return sums[0], sums[1] - value
 
 
 @kernel
@@ -156,8 +155,9 @@ def _settle(holdings, terms, rules, balance, place):
 
 
 @kernel
-def _add_pairs(terms, resting, kind, numbers, row):
-    """Add what resting spot orders bring."""
+def _add_pairs(terms, resting, place, sums):
+    """Sums after what resting spot orders bring; `place` is (row, kind)."""
+    row, kind = place
     for p in range(resting.pairs.shape[1]):
         pair = resting.pairs[row, p]
         as_base, as_quote = _all_reserved(resting, terms.coins, (row, p), kind)
@@ -168,13 +168,13 @@ def _add_pairs(terms, resting, kind, numbers, row):
         as_base, as_quote = _all_reserved(resting, terms.coins, (row, p), kind)
         first = _effect(terms.coins[pair.base], resting.balance[pair.base], as_base, kind)
         other = _effect(terms.coins[pair.quote], resting.balance[pair.quote], as_quote, kind)
-        _count(min(first, other), kind, numbers, row)
-    return 0
+        sums = _counted(min(first, other), sums)
+    return sums
 
 
 @kernel
-def _add_equity(holdings, terms, resting, numbers, row):
-    """Add raw equity: coins, profits, and what orders hold back."""
+def _equity_of(holdings, terms, resting, row):
+    """Raw equity: coins, profits, and what orders hold back."""
     value = 0.0
     for a in range(terms.coins.shape[0]):
         value += holdings.coins[row, a] * terms.coins[a].lot * terms.coins[a].price
@@ -185,19 +185,30 @@ def _add_equity(holdings, terms, resting, numbers, row):
         pair = resting.pairs[row, p]
         value += resting.reserved[row, p, 0] * terms.coins[pair.base].price
         value += resting.reserved[row, p, 1] * terms.coins[pair.quote].price
-    numbers[row, EQUITY] += value
-    return 0
+    return value
+
+
+@kernel
+def _weighted_of(holdings, terms, rules, resting, place):
+    """Assets and debts of an account, quote; `place` is (row, kind)."""
+    _settle(holdings, terms, rules, resting.balance, place)
+    sums = (0.0, 0.0)
+    for a in range(terms.coins.shape[0]):
+        sums = _counted(_coin_value(terms.coins[a], resting.balance[a, 0], place[1]), sums)
+    return _add_pairs(terms, resting, place, sums)
+
+
+@kernel
+def health_of(holdings, terms, rules, resting, row):
+    """Five numbers of an account: assets as equity, debts as requirement."""
+    initial, asked = _weighted_of(holdings, terms, rules, resting, (row, 0))
+    kept = _weighted_of(holdings, terms, rules, resting, (row, 1))
+    return _equity_of(holdings, terms, resting, row), initial, kept[0], asked, kept[1]
 
 
 @kernel(python=True)
 def weigh_health(holdings, terms, rules, resting, numbers):
     """Add the weighted health of every account; `rules` is (n_perps,) HEALTH."""
     for row in range(numbers.shape[0]):
-        _add_equity(holdings, terms, resting, numbers, row)
-        for kind in range(2):
-            _settle(holdings, terms, rules, resting.balance, (row, kind))
-            for a in range(terms.coins.shape[0]):
-                value = _coin_value(terms.coins[a], resting.balance[a, 0], kind)
-                _count(value, kind, numbers, row)
-            _add_pairs(terms, resting, kind, numbers, row)
+        add(numbers, row, health_of(holdings, terms, rules, resting, row))
     return 0

@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from crossmargin.experiments.build import build
+from crossmargin.experiments.load import load_scenario
 from crossmargin.model.margin.account import FRACTIONS, blank_risk, measure_accounts
 from crossmargin.model.margin.arrays import COIN, PERPETUAL, Holdings, Terms, clear
 from crossmargin.model.margin.credit import CREDIT, credit_profit
 from crossmargin.model.margin.fractions import RATES, mark_plain
+from crossmargin.model.margin.numbers import measure_all
 from crossmargin.model.margin.scenario import UNIT, Grid, charge_scenarios
 from crossmargin.model.margin.scenario_grid import (
     BASIS,
@@ -25,6 +28,7 @@ from crossmargin.model.margin.weights import weigh_coins
 from crossmargin.model.options.black76 import DAY
 from crossmargin.model.options.series import SERIES, account_greeks, mark_series, series_greeks
 from crossmargin.model.state import Array
+from crossmargin.model.world import World
 from tests.benchmarks.figures import Figure, seconds
 
 ACCOUNTS = 100_000
@@ -157,6 +161,57 @@ def risk_step(n: int) -> float:
     return best(step)
 
 
+def live_steps() -> Iterator[Figure]:
+    """Milliseconds of the margin phase of a running market with three perpetuals, by its model."""
+    models = {
+        "brackets": None,
+        "scenario margin": {"scenario": {"default": {"spots": SPOTS.tolist(), "vols": VOLS}}},
+    }
+    for name, margin in models.items():
+        world = live_world(margin)
+        rows = int((world.state.ledger.accounts["population"] >= 0).sum())
+        phase = best(lambda world=world: measure_all(world.state.ledger, world.state.book))
+        yield Figure(f"margins of {rows:,} accounts live, {name}", phase, "ms a block")
+
+
+def live_world(margin: dict[str, Any] | None) -> World:
+    """Market of three perpetuals in which 10,000 accounts hold some of each."""
+    names, prices = ("BTC", "ETH", "SOL"), (60000.0, 3000.0, 150.0)
+    tiers = [{"initial": 0.05, "maintenance": 0.03}]
+    table = {
+        "name": "bench",
+        "run": {"block_seconds": 10.0, "steps": 1},
+        "asset": [{"name": "USDC"}],
+        "underlying": [{"name": n, "price": p} for n, p in zip(names, prices, strict=True)],
+        "market": [
+            {
+                "name": f"{name}-PERP",
+                "underlying": name,
+                "tick": price / 6000.0,
+                "lot": 1.0,
+                "tiers": tiers,
+            }
+            for name, price in zip(names, prices, strict=True)
+        ],
+        "population": [
+            {
+                "name": "traders",
+                "kind": "chiarella_iori",
+                "count": 10_000,
+                "markets": [f"{name}-PERP" for name in names],
+                "wealth": 1e6,
+            }
+        ],
+        "venue": {"margin": margin} if margin else {},
+    }
+    world = build(load_scenario(table), 1)
+    lots = world.state.ledger.lots[-10_000:]
+    lots[:] = np.random.default_rng(1).integers(-5, 6, lots.shape)
+    marks, units = (world.state.ledger.markets[k] for k in ("mark", "half_unit"))
+    world.state.ledger.cost[-10_000:] = lots * marks * units
+    return world
+
+
 def greeks_step() -> float:
     """Milliseconds of the Greeks of all series and of all accounts."""
     terms = terms_of(2, 40)
@@ -179,3 +234,4 @@ def figures() -> Iterator[Figure]:
     yield Figure("fixed fractions, 5 markets", fraction_step(1), ms, at_most=3)
     yield Figure("tiered fractions, 5 markets", fraction_step(4), ms, at_most=3)
     yield Figure("Greeks of 100,000 accounts, 40 series", greeks_step(), ms, at_most=15)
+    yield from live_steps()

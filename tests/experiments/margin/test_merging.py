@@ -4,6 +4,7 @@ import pytest
 
 import crossmargin as xm
 from crossmargin.experiments.load import load_scenario
+from crossmargin.experiments.margin.presets import preset_names
 from crossmargin.experiments.market import Market
 
 
@@ -67,12 +68,60 @@ def test_a_market_runs_on_a_preset() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("derive-portfolio", "cannot represent its scenario"),
-        ("drift-v2", "cannot represent its size_premium, credit"),
-        ("aave-v3", r"fractions \(there are none\)"),
+        ("aave-v3", "has no perpetuals to margin"),
         ("hyperliqid", "did you mean 'hyperliquid'"),
     ],
 )
 def test_what_cannot_run_is_refused_by_name(name: str, words: str) -> None:
     with pytest.raises(xm.ScenarioError, match=words):
         load_scenario("calm", {"venue.preset": name})
+
+
+def test_brackets_and_weights_need_no_risk_model() -> None:
+    plain = ("dydx-v4", "hyperliquid", "binance-usdm", "derive-standard")
+    for name in preset_names():
+        if name != "aave-v3":
+            found = load_scenario("calm", {"venue.preset": name})
+            assert (found.venue.margin is None) == (name in plain), name
+            assert load_scenario(found) == found
+
+
+def test_a_portfolio_model_gives_markets_the_brackets_of_one_position() -> None:
+    tier = load_scenario("calm", {"venue.preset": "deribit-portfolio"}).market[0].tiers[0]
+    assert (tier.initial, tier.maintenance) == pytest.approx((1.3 * 0.16, 0.16))
+    own = {"venue.preset": "span", "market.BTC-PERP.tiers": [{"initial": 0.2, "maintenance": 0.1}]}
+    assert load_scenario("calm", own).market[0].tiers[0].initial == 0.2
+
+
+def test_parts_of_ones_own_go_before_those_of_a_preset() -> None:
+    found = load_scenario(
+        "calm",
+        {"venue.preset": "hyperliquid", "venue.margin.adaptive.cap": 2.0},
+    )
+    assert found.venue.margin is not None
+    assert set(found.venue.margin) == {"weights", "fractions", "adaptive"}
+    table = load_scenario("calm").model_dump(mode="json", exclude_none=True)
+    table["venue"] |= {"preset": "drift-v2", "margin": {"credit": {"cap": 7.0}}}
+    margin = load_scenario(table).venue.margin
+    assert margin is not None
+    assert margin["credit"]["cap"] == 7.0
+    assert margin["credit"]["initial"] == 0.8
+    other = load_scenario(table, {"venue.preset": "hyperliquid"})
+    assert other.venue.margin is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"venue.margin.adaptve.cap": 2.0}, r"venue\.margin\.adaptve: unknown key; did you mean"),
+        ({"venue.margin.adaptive.cap": -2.0}, r"venue\.margin: adaptive\.cap = -2\.0"),
+        ({"venue.margin.adaptive.signal": "implied"}, "there is no option market"),
+        (
+            {"venue.margin.value_at_risk.assets": ["ETH"]},
+            "assets, volatility and correlation must have 1 rows",
+        ),
+    ],
+)
+def test_wrong_parts_are_refused_with_their_key(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(xm.ParameterError, match=words):
+        load_scenario("calm", changes)
