@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from crossmargin.experiments.account_tables import Accounts
 from crossmargin.experiments.initial_tables import Initial
 from crossmargin.experiments.kinds import check_beginning, check_coin, check_keys
 from crossmargin.experiments.loadings import check as check_loadings
