@@ -141,9 +141,34 @@ def numbers_of(holdings, terms, risk, row):
     return found[0], found[1], found[2], found[3] * times, found[4] * times
 
 
+@kernel
+def _is_plain(risk):
+    """Tell whether fractions are all that is switched on."""
+    for part in range(risk.switches.shape[0]):
+        if (risk.switches[part] == 1) != (part == FRACTIONS):
+            return False
+    return True
+
+
+@kernel(inline=False)
+def _measure_plain(holdings, terms, risk, numbers):
+    """Numbers of coins, profit and fractions alone: the same sums, in registers."""
+    times = risk.multiplier[0]
+    for row in range(numbers.shape[0]):
+        found = plus(coins_of(holdings, terms, row), profit_of(holdings, terms, risk.credit, row))
+        found = plus(found, fractions_of(holdings, terms, risk.rates, risk.fractions, row))
+        for k in range(5):
+            numbers[row, k] = found[k]
+        numbers[row, 3] *= times
+        numbers[row, 4] *= times
+    return 0
+
+
 @kernel(python=True)
 def measure_accounts(holdings, terms, risk, numbers):
     """Write the five numbers of every account, (n_accounts, 5) float64."""
+    if _is_plain(risk):
+        return _measure_plain(holdings, terms, risk, numbers)
     for row in range(numbers.shape[0]):
         found = numbers_of(holdings, terms, risk, row)
         for k in range(5):
