@@ -122,14 +122,14 @@ def _print(found: "ModeComparison", folder: Path | None, report: bool) -> None:
     out, frame = console(), found.summary()
     title = f"{found.scenario.name}, {found.question.seeds} seeds"
     table = Table(title=title, title_justify="left", box=None)
-    for name in ("", "mode"):
-        table.add_column(name, no_wrap=True)
+    table.add_column("")
     for name in ("mean", f"against {found.modes[0]}", "95% interval"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in SHOWN:
         rows = frame[frame["outcome"] == name]
-        for i, row in enumerate(rows.to_dict("records")):
-            table.add_row(name.replace("_", " ") if i == 0 else "", row["mode"], *_cells(row))
+        table.add_row(f"{name.replace('_', ' ')} ({rows['unit'].iloc[0]})")
+        for row in rows.to_dict("records"):
+            table.add_row(f"  {row['mode']}", *_cells(row))
     out.print(table)
     if folder is not None:
         out.print(f"written: {folder / 'modes.html' if report else folder}")

@@ -201,9 +201,36 @@ def numbers_of(holdings, terms, risk, row):
     return found[0], found[1], found[2], max(found[3] * entry, least), found[4] * kept
 
 
+@kernel
+def _is_plain(risk):
+    """Tell whether fractions are all that is switched on, and no leverage is capped."""
+    if max(risk.caps[0], risk.caps[1]) < np.inf:
+        return False
+    for part in range(risk.switches.shape[0]):
+        if (risk.switches[part] == 1) != (part == FRACTIONS):
+            return False
+    return True
+
+
+@kernel(inline=False)
+def _measure_plain(holdings, terms, risk, numbers):
+    """Numbers of coins, profit and fractions alone: the same sums, in registers."""
+    entry, kept = risk.multiplier[0] * risk.multiplier[1], risk.multiplier[0] * risk.multiplier[2]
+    for row in range(numbers.shape[0]):
+        found = plus(coins_of(holdings, terms, row), profit_of(holdings, terms, risk.credit, row))
+        found = plus(found, fractions_of(holdings, terms, risk.rates, risk.fractions, row))
+        for k in range(5):
+            numbers[row, k] = found[k]
+        numbers[row, 3] *= entry
+        numbers[row, 4] *= kept
+    return 0
+
+
 @kernel(python=True)
 def measure_accounts(holdings, terms, risk, numbers):
     """Write the five numbers of every account, (n_accounts, 5) float64."""
+    if _is_plain(risk):
+        return _measure_plain(holdings, terms, risk, numbers)
     for row in range(numbers.shape[0]):
         found = numbers_of(holdings, terms, risk, row)
         for k in range(5):

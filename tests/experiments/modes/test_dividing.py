@@ -79,8 +79,10 @@ def test_isolated_accounts_hold_one_position_and_have_their_share() -> None:
         assert given / given.sum() == pytest.approx(asked / asked.sum(), abs=1e-6)
 
 
-def test_an_idle_rest_leaves_a_multiple_of_initial_margin() -> None:
-    world = made({"mode": "isolated", "split": "idle", "posted": 1.02})
+@pytest.mark.parametrize("mode", ["cross", "isolated"])
+def test_an_idle_rest_leaves_a_multiple_of_initial_margin(mode: str) -> None:
+    """In cross too: that is what equal initial margin means."""
+    world = made({"mode": mode, "split": "idle", "posted": 1.02})
     ledger = world.state.ledger
     measure_all(ledger, world.state.book)
     accounts = ledger.accounts

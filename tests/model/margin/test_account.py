@@ -156,3 +156,20 @@ def test_a_cap_of_leverage_is_a_least_requirement(seed: int, cap: float, granted
     gross, expected = np.abs(held.perps) @ terms.perps["price"], np.zeros((9, 5))
     cap_leverage(expected, gross, np.full(9, granted), cap)
     assert found[:, 3:] == pytest.approx(expected[:, 3:])
+
+
+@given(seed=st.integers(0, 2**32))
+def test_fractions_alone_change_no_bit(seed: int) -> None:
+    """They have a loop of their own; a premium of nothing makes the general one run."""
+    rng = np.random.default_rng(seed)
+    terms = drawn_terms(rng)
+    held, (fields, _) = drawn_holdings(rng, terms), parts_of(terms)["fractions"]
+    plain = blank_risk(terms)._replace(**fields)
+    plain.switches[PARTS.index("fractions")] = 1
+    plain.multiplier[:] = 1.1
+    general = plain._replace(switches=plain.switches.copy(), premiums=rules(PREMIUM))
+    general.switches[PARTS.index("size_premium")] = 1
+    first, second = np.zeros((9, 5)), np.zeros((9, 5))
+    measure_accounts(held, terms, plain, first)
+    measure_accounts(held, terms, general, second)
+    assert np.array_equal(first, second)
