@@ -241,8 +241,11 @@ def _check_names(tables: list[OptionTable], prices: Mapping[Any, Any], taken: li
     _once("option: name", [table.name for table in tables])
 
 
-def check_interest(tables: Iterable[OptionTable], markets: list[Any], names: list[str]) -> None:
+def check_interest(
+    tables: Iterable[OptionTable], markets: Iterable[Any], populations: Iterable[Any]
+) -> None:
     """Refuse an open interest of populations or series that are not there."""
+    names = [population.name for population in populations]
     for table in tables:
         own = [m.name for m in markets if m.series is not None and m.series.option == table.name]
         for k, row in enumerate(table.open_interest):

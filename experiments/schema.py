@@ -9,17 +9,12 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from crossmargin.experiments import option_tables
 from crossmargin.experiments.account_tables import Accounts
 from crossmargin.experiments.initial_tables import Initial
 from crossmargin.experiments.kinds import check_beginning, check_coin, check_keys
 from crossmargin.experiments.loadings import check as check_loadings
-from crossmargin.experiments.option_tables import (
-    OptionTable,
-    Series,
-    check_interest,
-    with_series,
-    without_series,
-)
+from crossmargin.experiments.option_tables import OptionTable, Series
 from crossmargin.experiments.pool_tables import Pool
 from crossmargin.experiments.population_tables import FROM_HISTORY, Whale
 from crossmargin.experiments.population_tables import RESERVED as RESERVED
@@ -244,11 +239,11 @@ class Scenario(Table):
     @model_validator(mode="before")
     @classmethod
     def _list_series(cls, data: Any) -> Any:
-        return with_series(data)
+        return option_tables.with_series(data)
 
     @model_serializer(mode="wrap")
     def _fold_series(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_series(handler(self))
+        return option_tables.without_series(handler(self))
 
     @model_validator(mode="after")
     def _names(self) -> Self:
@@ -262,7 +257,7 @@ class Scenario(Table):
             if whales.count(name) > 1:
                 raise ValueError(f"population: two whales have the name {name!r}")
         self._references()
-        check_interest(self.option, list(self.market), [p.name for p in self.population])
+        option_tables.check_interest(self.option, self.market, self.population)
         self._check_initial()
         check_beginning(self)
         if self.reference is not None:
