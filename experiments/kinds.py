@@ -60,6 +60,22 @@ def check_beginning(scenario: Any) -> None:
         raise ValueError(f"{word}: not for {other[0].kind} markets; {other[0].name} is one")
 
 
+def refuse_kinds(scenario: Any) -> None:
+    """Refuse to write a snapshot of markets that a snapshot cannot hold.
+
+    Raises
+    ------
+    ParameterError
+        With the market.
+    """
+    for market in scenario.market:
+        if market.kind in ("inverse", "pool"):
+            raise ParameterError(
+                f"export_snapshot: market.{market.name}.kind = {market.kind!r}: a snapshot holds "
+                "spot and perpetual markets"
+            )
+
+
 def system_rows(scenario: Any) -> int:
     """Rows before the first population: the fixed ones, one a derivative market, one a pool."""
     return FIRST_SETTLEMENT + n_settled(scenario) + n_pools(scenario)
