@@ -60,18 +60,37 @@ def check_coin(market: Any, markets: Any) -> None:
 
 
 def check_beginning(scenario: Any) -> None:
-    """Refuse beginnings that know linear markets alone.
+    """Refuse beginnings that know linear markets alone, and pools that nobody could wind up.
 
     Raises
     ------
     ValueError
-        With the market.
+        With the market or the key.
     """
+    parts = [table.get("kind") for table in scenario.venue.waterfall]
+    if n_pools(scenario) and not any(str(part).endswith("pool_adl") for part in parts):
+        raise ValueError("venue.waterfall: a pool needs 'pool_adl', which winds up one that fails")
     other = [m for m in scenario.market if m.kind in ("inverse", "pool")]
     is_burnt = scenario.initial is not None and scenario.initial.burn_in is not None
     if other and (is_burnt or scenario.snapshot is not None):
         word = "initial.burn_in" if is_burnt else "snapshot"
         raise ValueError(f"{word}: not for {other[0].kind} markets; {other[0].name} is one")
+
+
+def refuse_kinds(scenario: Any) -> None:
+    """Refuse to write a snapshot of markets that a snapshot cannot hold.
+
+    Raises
+    ------
+    ParameterError
+        With the market.
+    """
+    for market in scenario.market:
+        if market.kind not in ("spot", "perpetual"):
+            raise ParameterError(
+                f"export_snapshot: market.{market.name}.kind = {market.kind!r}: a snapshot holds "
+                "spot and perpetual markets"
+            )
 
 
 def system_rows(scenario: Any) -> int:

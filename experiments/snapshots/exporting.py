@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crossmargin.experiments.kinds import refuse_kinds
 from crossmargin.experiments.schema import Scenario
 from crossmargin.experiments.snapshots.accounts import Accounts
 from crossmargin.experiments.snapshots.anonymising import Disguise, anonymise
@@ -51,7 +52,7 @@ def export_snapshot(
     ScenarioError
         When the folder holds a snapshot or cannot be written.
     ParameterError
-        When the market comes from no scenario, or has options.
+        When the market comes from no scenario, or has a market of a kind that no snapshot holds.
 
     Examples
     --------
@@ -65,10 +66,7 @@ def export_snapshot(
     world: World = getattr(market, "world", market)
     if not isinstance(world.scenario, Scenario):
         raise ParameterError("export_snapshot: this market was not made from a scenario")
-    if world.scenario.option:
-        raise ParameterError(
-            f"export_snapshot: {world.scenario.name} lists options, which no snapshot holds"
-        )
+    refuse_kinds(world.scenario)
     grid = grid_of(world.state, world.scenario)
     table = parameters_of(world, keep_makers=keep_makers)
     accounts = accounts_in(world, _venue_units(table, grid))

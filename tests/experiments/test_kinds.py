@@ -175,6 +175,13 @@ def test_a_pool_that_lacks_something_is_refused(keys: dict[str, Any], words: str
         load_scenario(changed("pool-perps", 0, **keys))
 
 
+def test_a_pool_that_nobody_could_wind_up_is_refused() -> None:
+    table = changed("pool-perps", 0)
+    table["venue"]["waterfall"] = [{"kind": "cancel_orders"}, {"kind": "book_orders"}]
+    with pytest.raises(ParameterError, match="pool_adl"):
+        load_scenario(table)
+
+
 def test_numbers_of_pool_fees_are_checked() -> None:
     table = changed("pool-perps", 0)
     table["venue"]["pool_fees"] = {"kind": "pool_fees", "max_velocity": -1.0}

@@ -20,6 +20,7 @@ from crossmargin.model.kernel import from_python
 from crossmargin.model.ledger import Parcel, convert, move_position, pay, unrealised
 from crossmargin.model.margin.numbers import measure_all
 from crossmargin.model.state import FEES, OUTSIDE, State
+from tests.reference.ledger_twin import Position
 from tests.small import (
     BASE_DECIMALS,
     HALF_UNIT,
@@ -93,8 +94,9 @@ def test_coins_are_worth_the_mark_rounded_against_who_has_them(units: int, half:
     value = Fraction(units * half * HALF_UNIT, LOT_UNITS)
     assert int(WORTH(state.ledger, 1, units)) == floor(value)
     assert int(WORTH(state.ledger, 0, units)) == units
-    bought = int(COINS(state.ledger, 1, abs(units)))
-    assert bought == floor(Fraction(abs(units) * LOT_UNITS, half * HALF_UNIT))
+    paid = min(abs(units), 10**13)  # what comes out must fit 62 bits
+    bought = int(COINS(state.ledger, 1, paid))
+    assert bought == floor(Fraction(paid * LOT_UNITS, half * HALF_UNIT))
 
 
 @given(st.sampled_from([1, -1]), st.floats(0.0, 0.5), st.integers(1000, 10**6))
@@ -154,6 +156,27 @@ def test_liquidation_price_of_coin_margined_futures(side: int, coins: float) -> 
         return
     assert is_healthy(stated * (1 + side * 1e-4))
     assert not is_healthy(stated * (1 - side * 1e-4))
+
+
+@given(
+    st.lists(st.tuples(st.integers(-5000, 5000), st.integers(10_000, 10**7)), max_size=25),
+    st.integers(10_000, 10**7),
+)
+def test_cost_and_profit_are_those_of_fractions_to_a_unit_a_trade(
+    made: list[tuple[int, int]], mark: int
+) -> None:
+    state = market()
+    row, twin, face = first_row(state), Position(), int(state.ledger.markets["coin_face"][0])
+    for n, half in made:
+        MOVE(state.ledger, state.log, row + 1, row, Parcel(0, n, half))
+        twin.trade(n, Fraction(-face, half))
+        assert int(state.ledger.lots[row, 0]) == twin.lots
+        assert abs(int(state.ledger.balances[row, 1]) - twin.realised) <= 2 * len(made)
+        assert abs(int(state.ledger.cost[row, 0]) - twin.cost) <= 2 * len(made)
+    state.ledger.markets["mark"][0] = mark
+    gain = int(from_python(unrealised)(state.ledger, row, 0))
+    exact = Fraction(-face * twin.lots, mark) - twin.cost
+    assert abs(gain - exact) <= 2 * len(made) + 1
 
 
 @given(st.floats(0.1, 5.0), st.floats(0.3, 0.999))
