@@ -14,7 +14,7 @@ from crossmargin.experiments.margin.market_desk import (
     uses_brackets,
 )
 from crossmargin.experiments.margin.own_model import number_of
-from crossmargin.experiments.margin.parts import OF_OPTIONS
+from crossmargin.experiments.margin.parts import OF_OPTIONS, deltas_of, greeks_of
 from crossmargin.experiments.margin.risk_measures import RiskPart
 from crossmargin.experiments.margin.rules import (
     closing_rules,
@@ -173,6 +173,10 @@ def _with_parts(desk: MarketDesk, scenario: Scenario, terms: Terms) -> Risk:
 def _with_shared(desk: MarketDesk, risk: Risk, terms: Terms) -> Risk:
     """Risk model with the parts that share arrays among accounts."""
     preset, rules = desk.preset, dict[str, Any]()
+    if preset.netting is not None:
+        rules["deltas"] = deltas_of(terms)
+    if preset.delta_gamma_vega is not None:
+        rules["greeks"] = greeks_of(terms)
     if preset.standard_options is not None:
         rules["expiries"] = expiries_of(desk)
     if preset.wrong_way is not None:

@@ -171,14 +171,11 @@ def _collateral_of(holdings, terms, risk, row):
 
 @kernel
 def _least_entry(holdings, terms, caps, row):
-    """Gross notional of perpetuals over the cap of leverage, quote; 0 without a cap."""
-    cap = max(caps[0], caps[1])
-    if cap == np.inf:
-        return 0.0
+    """Gross notional of perpetuals over the cap of leverage, quote."""
     gross = 0.0
     for m in range(terms.perps.shape[0]):
         gross += abs(holdings.perps[row, m] * terms.perps[m].lot * terms.perps[m].price)
-    return gross / cap
+    return gross / max(caps[0], caps[1])
 
 
 @kernel
@@ -197,8 +194,10 @@ def numbers_of(holdings, terms, risk, row):
     if risk.switches[LIQUIDITY] == 1:
         found = plus(found, liquidity_of(holdings, terms, risk.depths, row))
     entry, kept = risk.multiplier[0] * risk.multiplier[1], risk.multiplier[0] * risk.multiplier[2]
-    least = _least_entry(holdings, terms, risk.caps, row)
-    return found[0], found[1], found[2], max(found[3] * entry, least), found[4] * kept
+    asked = found[3] * entry
+    if risk.caps[0] < np.inf:
+        asked = max(asked, _least_entry(holdings, terms, risk.caps, row))
+    return found[0], found[1], found[2], asked, found[4] * kept
 
 
 @kernel

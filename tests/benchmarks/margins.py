@@ -199,7 +199,7 @@ def live_world(margin: dict[str, Any] | None) -> World:
                 "kind": "chiarella_iori",
                 "count": 10_000,
                 "markets": [f"{name}-PERP" for name in names],
-                "wealth": 1e6,
+                "wealth": 1e5,
             }
         ],
         "venue": {"margin": margin} if margin else {},

@@ -1,6 +1,8 @@
 """A running market measures accounts as the calculator does, part by part."""
 
 import functools
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossmargin.model.calling import ADDRESSES, NUMBERS
+from crossmargin.model.kernel import from_python
 from crossmargin.model.margin.layout import PLACES, packed, unpacked
+from crossmargin.model.margin.live_numbers import make_ready
+from crossmargin.model.margin.numbers import UNREADY
+from crossmargin.model.state import HEALTHY
+from crossmargin.model.transfers import withdrawable
 from crossmargin.model.world import World
 from tests.experiments.margin.live_market import (
     MODELS,
@@ -103,3 +111,38 @@ def test_a_packed_model_is_what_was_packed() -> None:
     live.terms.spot[0] += 1.0
     assert not np.array_equal(packed(live), buffer)
     assert len(PLACES) == len(set(PLACES))
+
+
+def test_profit_that_is_locked_may_not_be_withdrawn() -> None:
+    model = {"fractions": MODELS["credit"]["fractions"], "credit": {"withdrawable": 0.25}}
+    world = with_model(model)
+    write(world, (1e5, 0.0, 0.0), ((10_000, 0.9), (0, 1.0)))
+    found, ledger = measured(world), world.state.ledger
+    gain = int(found[0]) - 10**5 * ONE
+    ledger.accounts["state"][ROW] = HEALTHY
+    left = from_python(withdrawable)(ledger, world.state.book, ROW)
+    assert gain > 0
+    expected = min(int(found[1] - found[3]) - 0.75 * gain, 10**5 * ONE)
+    assert abs(left - expected) <= 2
+
+
+def test_without_its_code_a_risk_model_lets_nothing_pass() -> None:
+    world = world_of("scenario")
+    write(world, (1e5, 0.0, 0.0), ((0, 1.0), (0, 1.0)))
+    kept = ADDRESSES[NUMBERS]
+    try:
+        ADDRESSES[NUMBERS] = 0
+        assert measured(world).tolist() == [0, 0, 0, UNREADY, UNREADY]
+    finally:
+        ADDRESSES[NUMBERS] = kept
+    make_ready()
+    assert measured(world)[0] == 10**5 * ONE
+
+
+def test_a_market_without_a_risk_model_compiles_none() -> None:
+    code = (
+        "import crossmargin as xm; from crossmargin.model.calling import ADDRESSES; "
+        "xm.simulate('calm', steps=2); print(ADDRESSES.any())"
+    )
+    words = [sys.executable, "-c", code]
+    assert subprocess.run(words, capture_output=True, text=True).stdout.strip() == "False"
