@@ -99,7 +99,8 @@ def debtrank(
     ParameterError
         With the argument and what is allowed.
     ConvergenceError
-        When distress does not settle.
+        When distress does not settle: at a spectral radius of 1 a minute shock takes any number of
+        turns to bring about the default in which it ends.
 
     Examples
     --------
