@@ -17,7 +17,7 @@ from mesa.datacollection import DataCollector
 from crossmargin.agents.agentset import Rows
 from crossmargin.agents.solo import adopt, enlist
 from crossmargin.agents.trader import Trader
-from crossmargin.experiments import network_inputs as networks
+from crossmargin.experiments import network_holdings, network_inputs
 from crossmargin.experiments.branching import copy_events, restart_steps
 from crossmargin.experiments.load import load_scenario
 from crossmargin.experiments.run import begin, checked_seed, with_own_model
@@ -162,21 +162,23 @@ class Market(mesa.Model):  # type: ignore[misc]
         """Residuals of the books, all 0; raises `ConservationError` when one is not."""
         return self.world.audit()
 
-    def exposures(self, level: str = "account") -> networks.Exposures:
+    def exposures(self, level: str = "account") -> network_inputs.Exposures:
         """Who has a claim on whom now; see `network_inputs.exposures`."""
-        return networks.exposures(self.world, level)
+        return network_inputs.exposures(self.world, level)
 
-    def liabilities(self, level: str = "account") -> networks.Liabilities:
+    def liabilities(self, level: str = "account") -> network_inputs.Liabilities:
         """Who would owe what to whom if all were settled now; see `network_inputs.liabilities`."""
-        return networks.liabilities(self.world, level)
+        return network_inputs.liabilities(self.world, level)
 
-    def holdings(self, level: str = "account", bandwidth: float = 0.05) -> networks.Holdings:
-        """What is held in common, with leverage and depth; see `network_inputs.holdings`."""
-        return networks.holdings(self.world, level, bandwidth)
+    def holdings(
+        self, level: str = "account", bandwidth: float = 0.05
+    ) -> network_holdings.Holdings:
+        """What is held in common, with leverage and depth; see `network_holdings`."""
+        return network_holdings.holdings(self.world, level, bandwidth)
 
-    def branching(self, **numbers: float) -> networks.Branching:
-        """Reproduction number of forced sales now; see `network_inputs.branching`."""
-        return networks.branching(self.world, **numbers)
+    def branching(self, **numbers: float) -> network_holdings.Branching:
+        """Reproduction number of forced sales now; see `network_holdings`."""
+        return network_holdings.branching(self.world, **numbers)
 
     def whatif(self, **options: Any) -> "WhatIf":
         """Futures from here with and without something undone; see `crossmargin.whatif`."""

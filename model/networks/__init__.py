@@ -26,3 +26,5 @@ from crossmargin.model.networks.furfine import furfine as furfine
 from crossmargin.model.networks.hawkes import HawkesRatio as HawkesRatio
 from crossmargin.model.networks.hawkes import RegimeWarning as RegimeWarning
 from crossmargin.model.networks.hawkes import hawkes_branching_ratio as hawkes_branching_ratio
+from crossmargin.model.networks.reproduction import Reproduction as Reproduction
+from crossmargin.model.networks.reproduction import reproduction_number as reproduction_number

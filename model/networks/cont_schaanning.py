@@ -173,7 +173,8 @@ def _deleverage(
         if not shares.any():
             break
         sold = held.T @ shares
-        falls = price_falls(sold, deep, rules.floor / prices, rules.impact)
+        least = np.divide(rules.floor, prices, out=np.ones(len(prices)), where=prices > 0)
+        falls = price_falls(sold, deep, least, rules.impact)
         lost = ((1.0 - shares) + rules.slippage * shares) * (held @ falls)
         sales, losses, worth = sales + sold, losses + lost, worth - lost
         held *= (1.0 - shares)[:, None] * (1.0 - falls)[None, :]

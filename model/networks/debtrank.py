@@ -99,7 +99,8 @@ def debtrank(
     ParameterError
         With the argument and what is allowed.
     ConvergenceError
-        When distress does not settle.
+        When distress does not settle: at a spectral radius of 1 a minute shock takes any number of
+        turns to bring about the default in which it ends.
 
     Examples
     --------
@@ -178,7 +179,7 @@ def _solved(network: Any, rates: Floats, first: Floats) -> Any:
         return is_left
     if (found[0] > 0).all() and (found[0] < LARGEST).all():
         is_left = (found[1:] > 1.0).any(axis=1)
-        first[~is_left] = np.maximum(found[1:], 0.0)[~is_left]
+        first[~is_left] = np.maximum(found[1:], first)[~is_left]
     return is_left
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossmargin.experiments.network_inputs import branching
+from crossmargin.experiments.network_holdings import branching
 from crossmargin.model.early_warning import BANDS, spectral_radius
 from crossmargin.model.kernel import from_python
 from crossmargin.model.margin.numbers import measure_all

@@ -42,8 +42,8 @@ class Claims(NamedTuple):
 
 @st.composite
 def claims(draw: Any, most: int = 6) -> Claims:
-    """Firms with claims, positive equity and a shock."""
+    """Firms with claims, positive equity and a shock, which is nothing or not minute."""
     n = draw(st.integers(1, most))
     equity = nps.arrays(np.float64, n, elements=st.integers(1, 80).map(lambda k: k / 4))
-    shock = nps.arrays(np.float64, n, elements=st.floats(0, 1))
+    shock = nps.arrays(np.float64, n, elements=st.integers(0, 64).map(lambda k: k / 64))
     return Claims(draw(squares(n)), draw(equity), draw(shock))

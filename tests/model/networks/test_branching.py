@@ -19,6 +19,7 @@ from crossmargin.model.networks import (
     branching_matrix,
     extinction_probability,
     hawkes_branching_ratio,
+    reproduction_number,
     total_fall,
     total_progeny,
 )
@@ -121,6 +122,11 @@ def test_the_total_fall_is_the_sum_of_all_generations(seed: int, n: int) -> None
         (lambda: borel_pmf(1, -0.5), "reproduction = -0.5"),
         (lambda: borel_fit([]), "sizes: needs one size at least"),
         (lambda: borel_fit([0, 1]), r"sizes\[0\] = 0: must be at least 1"),
+        (lambda: reproduction_number([0, 1]), "sizes: the first complete generation holds nobody"),
+        (lambda: reproduction_number([1, 0.5]), "sizes: must be whole numbers"),
+        (lambda: reproduction_number([1, -1]), r"sizes\[1\] = -1"),
+        (lambda: reproduction_number([1, 2], 5), "generations = 5: must be from 1 to 2"),
+        (lambda: reproduction_number([1, 2], is_over=False), "sizes: two complete generations"),
         (lambda: hawkes_branching_ratio(), "times, counts: give one of them"),
         (lambda: hawkes_branching_ratio([1.0, 2.0]), "window: is needed"),
         (lambda: hawkes_branching_ratio([1.0, 9.0], 1.0), "window: gives 8 windows; at least 20"),
@@ -230,3 +236,34 @@ def test_times_are_counted_in_whole_windows() -> None:
     counts = np.histogram(times, np.arange(0.0, 101.0, 2.0))[0]
     assert found == hawkes_branching_ratio(counts=counts)
     assert hawkes_branching_ratio(times, 2.0, until=99.0).windows == 49
+
+
+def generations_of(reproduction: float, roots: int, people: int, seed: int) -> list[int]:
+    """Generations of a cascade in which those who are brought down are used up."""
+    rng, left, sizes = np.random.default_rng(seed), people, [roots]
+    while sizes[-1]:
+        met = rng.poisson(reproduction * sizes[-1])
+        hit = min(left, rng.binomial(met, left / people))
+        sizes.append(int(hit))
+        left -= hit
+    return sizes
+
+
+@pytest.mark.parametrize("reproduction", [0.6, 1.0, 1.8])
+def test_early_generations_show_what_the_whole_hides(reproduction: float) -> None:
+    sizes = generations_of(reproduction, 400, 60_000, 11)
+    found = reproduction_number(sizes, 2)
+    assert found.low < reproduction < found.high
+    whole = reproduction_number(sizes, len(sizes))
+    assert whole.number == pytest.approx((sum(sizes) - sizes[0]) / sum(sizes))
+    assert whole.number < 1
+    if reproduction > 1:
+        assert found.low > 1
+
+
+def test_a_record_that_ends_in_the_middle_leaves_its_last_generation_out() -> None:
+    assert reproduction_number([10, 20, 3], is_over=False).number == 2.0
+    assert reproduction_number([10, 5, 2]).generations == 1
+    none = reproduction_number([7, 0])
+    assert (none.number, none.low) == (0.0, 0.0)
+    assert none.high == pytest.approx(3.688879 / 7, rel=1e-6)

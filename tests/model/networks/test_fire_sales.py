@@ -253,3 +253,11 @@ def test_bad_thresholds_name_the_argument(changes: dict[str, Any], message: str)
     good: dict[str, Any] = {"exposures": [[0, 1], [1, 0]], "equity": [2, 2], "failed": [0]}
     with pytest.raises(ParameterError, match=message):
         furfine(**(good | changes))
+
+
+def test_a_price_of_nothing_falls_no_further() -> None:
+    found = cont_schaanning(
+        [[10.0]], [10.0], [0.1], [1.0], 5.0, floor=0.0, impact="linear", rounds=5
+    )
+    assert found.falls.tolist() == [1.0]
+    assert np.isfinite(found.losses).all()
