@@ -113,6 +113,13 @@ def spot_bids_margin(ledger, open_lots, live, row):
     return asked
 
 
+@kernel(inline=False)
+def numbers_by(buffer):
+    """Five numbers of what is in the working place, quote; a function, as all parts are in it."""
+    live = opened(buffer)
+    return numbers_of(live.held, live.terms, live.risk, 0)
+
+
 @kernel
 def fill(ledger, open_lots, live, row, side):
     """Fill all bids (0) or asks (1) of derivatives in the working place, each at its mark."""
@@ -135,7 +142,7 @@ def fill(ledger, open_lots, live, row, side):
 def free_when_filled(ledger, open_lots, live, row, side):
     """Entry equity less requirement if all bids (0) or asks (1) fill, quote."""
     fill(ledger, open_lots, live, row, side)
-    found = numbers_of(live.held, live.terms, live.risk, 0)
+    found = numbers_by(ledger.risk)
     return found[1] - found[3]
 
 
@@ -182,7 +189,7 @@ def modelled(ledger, open_lots, live, row):
         found = own_of(ledger, open_lots, live, row)
         lost = coins_lost(live)
         return found[0], found[1] - lost[0], found[2] - lost[1], found[3], found[4]
-    return numbers_of(live.held, live.terms, live.risk, 0)
+    return numbers_by(ledger.risk)
 
 
 @kernel
