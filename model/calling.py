@@ -44,14 +44,6 @@ def place_address(place: int, kernel: Any, signature: Any) -> None:
         ADDRESSES[place] = machine_address(kernel, signature)
 
 
-def make_ready_for(ledger: Any) -> None:
-    """Compile, or load from the cache, what measures the accounts of a ledger with a risk model."""
-    if ledger.risk.size:
-        from crossmargin.model.margin.live_numbers import make_ready
-
-        make_ready()
-
-
 @intrinsic
 def address_at(typing, place):
     """Address in a place of the table."""

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from crossmargin.model.calling import make_ready_for
 from crossmargin.model.errors import StateError
+from crossmargin.model.readiness import make_ready_for
 from crossmargin.model.state import (
     Array,
     Book,

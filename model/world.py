@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crossmargin.model.book import copy_book
-from crossmargin.model.calling import make_ready_for
 from crossmargin.model.compiling import warm
 from crossmargin.model.errors import ConservationError, StateError
 from crossmargin.model.ledger import residuals
@@ -29,6 +28,7 @@ from crossmargin.model.loop import (
 )
 from crossmargin.model.memory import untouched
 from crossmargin.model.parts import Part, addresses_of
+from crossmargin.model.readiness import make_ready_for
 from crossmargin.model.state import FAULTS, Array, State
 
 #: Chunks of the log and the field of the cursor that says how full each is.
