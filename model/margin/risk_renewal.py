@@ -290,6 +290,7 @@ def risk_renewal(state, part, step):
     """Renew the risk model of the venue; returns 1 when time has passed since the last time."""
     live = opened(state.ledger.risk)
     renew_prices(state.ledger, live)
+    take_series(live.terms.series, state.options.series)
     renew_options(live)
     facts = live.facts[0]
     is_new = facts.step != step
