@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 PYTEST := $(BIN)/python -m pytest
+# Each core takes whole files, so that what a file prepares is prepared once.
+SPREAD := --numprocesses auto --dist loadfile
 
 CANDIDATES := python3 python3.12 python3.13 python3.14
 USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))
@@ -20,13 +22,13 @@ demo: $(VENV)/.installed  ## 10,000 traders through the crash of August 2024; wr
 	@$(BIN)/crossmargin run august-2024 --seed 1 --report --out demo
 
 test: $(VENV)/.installed-dev browser  ## the tests, but for the long ones
-	$(PYTEST)
+	$(PYTEST) $(SPREAD)
 
 test-long: $(VENV)/.installed-dev browser  ## the tests marked long
-	$(PYTEST) -m long
+	$(PYTEST) $(SPREAD) -m long
 
 test-bounds: $(VENV)/.installed-dev  ## the property tests with every array index checked
-	NUMBA_BOUNDSCHECK=1 $(PYTEST) tests/properties
+	NUMBA_BOUNDSCHECK=1 $(PYTEST) $(SPREAD) tests/properties
 
 check: lint types test  ## lint, types and tests
 

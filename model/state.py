@@ -246,6 +246,8 @@ MARKET = np.dtype(
         ("face", "i8"),  # quote units that one contract of an inverse market is for, else 0
         ("coin_face", "i8"),  # the same in units of its coin at a price of one half tick
         ("pool", "i8"),  # row of `Ledger.pools`, of a market against a pool
+        ("trades_seen", "i8"),  # in its book when the mark was last renewed
+        ("trade_step", "i8"),  # step of the mark that was the first to see the newest of them
         ("right", "i8"),  # of an option: 1 call, -1 put; 0 for what is none
         ("strike", "i8"),  # half ticks, options only
         ("short_initial", "f8"),  # of a short option: fraction of the index at the money, entry

@@ -29,14 +29,35 @@ class Marks(Numbers):
     band: float = number(
         1.0, "fraction of the index", low=0, high=1, doc="The mark stays this near the index."
     )
+    quiet_after: float = number(
+        0.0,
+        "s",
+        low=0,
+        high=1e9,
+        doc="Once nothing has traded for so long, the mark is the index; 0 never.",
+    )
 
 
 M = slots(Marks)
 
 
 @kernel
+def is_quiet(state, part, market):
+    """Tell whether a market has been without a trade for so long that its book says nothing."""
+    row, trades = state.ledger.markets[market], state.book.ladders[market].trades
+    step, after = state.clock[0].step, state.params[part, M.quiet_after]
+    if trades != row.trades_seen:
+        row.trades_seen = trades
+        row.trade_step = step
+    return 0.0 < after <= (step - row.trade_step) * state.clock[0].block_seconds
+
+
+@kernel
 def set_mark(state, part, market, value):
-    """Set the mark to a price, rounded, inside its band around the index and never below 1."""
+    """Set the mark to a price, rounded, inside its band around the index and never below 1.
+
+    It is the index where nothing has traded for too long.
+    """
     row, index = state.ledger.markets[market], index_of(state, market)
     if row.kind == POOLED:
         show_index(state, market)
@@ -45,6 +66,8 @@ def set_mark(state, part, market, value):
         row.mark = max(1, index)
         return
     mark, band = nearest(value), state.params[part, M.band]
+    if is_quiet(state, part, market):
+        mark = index
     if band < 1.0:
         lowest = min(index, nearest(math.ceil(index * (1.0 - band))))
         mark = max(lowest, min(mark, nearest(math.floor(index * (1.0 + band)))))

@@ -157,6 +157,7 @@ def test_skew_arbitrage_spares_the_pool(seed: int) -> None:
 def test_books_of_a_pool_balance_after_every_block() -> None:
     market = Market("pool-perps", seed=3, overrides=dict(JUMP))
     market.world.run(300, audit=True)
+    assert not any(market.audit().values())
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 import crossmargin as xm
 from crossmargin.experiments.load import load_scenario
-from crossmargin.experiments.margin.presets import preset_names
+from crossmargin.experiments.margin.presets import load_preset, preset_names
 from crossmargin.experiments.market import Market
 
 
@@ -105,7 +105,8 @@ def test_parts_of_ones_own_go_before_those_of_a_preset() -> None:
     margin = load_scenario(table).venue.margin
     assert margin is not None
     assert margin["credit"]["cap"] == 7.0
-    assert margin["credit"]["initial"] == 0.8
+    assert margin["credit"]["initial"] == load_preset("drift-v2").credit.initial
+    assert margin["size_premium"]["source"].startswith("margin.rs")
     other = load_scenario(table, {"venue.preset": "hyperliquid"})
     assert other.venue.margin is None
 

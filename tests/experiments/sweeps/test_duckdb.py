@@ -74,6 +74,7 @@ def test_points_of_equal_values_are_as_in_runs(tmp_path: Path) -> None:
     plan = toys.plan(factor=[{"path": "a"}], design={"kind": "list", "rows": rows})
     found = xm.sweep(plan, out=tmp_path, executor="serial", progress=False)
     agree(found, "runs", "timing")
+    assert sorted(set(found.runs["point"])) == [0, 1, 2]
 
 
 def test_an_outcome_may_have_any_name(tmp_path: Path) -> None:

@@ -173,3 +173,29 @@ def test_a_jump_of_the_basis_is_followed_alike_in_blocks_of_any_length(seconds: 
     world.run(round(30 / seconds))
     exact = 20000 + 1000 * (1 - math.exp(-1))  # after one time constant
     assert abs(int(world.state.ledger.markets["mark"][0]) - exact) <= 1
+
+
+@pytest.mark.parametrize("kind", ["book_mark", "basis_mark", "median_mark"])
+def test_without_a_trade_for_long_enough_the_mark_is_the_index(kind: str) -> None:
+    """Trades after 0, 1 and 5 blocks; quiet from the third block after a trade."""
+    world = mark_world(kind, band=1.0, quiet_after=3 * SECONDS)
+    free = mark_world(kind, band=1.0)
+    is_index = []
+    for step in range(10):
+        for one in (world, free):
+            one.state.book.ladders["trades"][0] += step in (0, 1, 5)
+        index = 2000 + 7 * step
+        found = marks(world, [(index, 1100, 10, 1105)])[0]
+        other = marks(free, [(index, 1100, 10, 1105)])[0]
+        assert other != index
+        assert found in (index, other)
+        is_index.append(found == index)
+    assert is_index == [step in (4, 8, 9) for step in range(10)]
+
+
+def test_a_thin_market_has_its_mark_at_the_index_until_it_trades() -> None:
+    """The book of the mark before the first trade is a quote that nobody has taken."""
+    world = mark_world("book_mark", band=1.0, quiet_after=SECONDS)
+    assert marks(world, [(2000, 1100, 10, 0)] * 3)[1:] == [2000, 2000]
+    world.state.book.ladders["trades"][0] = 1
+    assert marks(world, [(2000, 1100, 10, 0)]) == [2210]
