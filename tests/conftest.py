@@ -14,7 +14,7 @@ settings.register_profile(
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every program
-# that they start: some tests press it.
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would every
+# program that they start: some tests press it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
