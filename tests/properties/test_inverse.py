@@ -20,7 +20,7 @@ from crossmargin.model.state import (
     State,
 )
 from crossmargin.model.world import World
-from tests.model.liquidation.waterfall import market, next_step, run, set_numbers
+from tests.model.liquidation.waterfall import CLOSING, market, next_step, run, set_numbers
 from tests.small import (
     LOT_UNITS,
     Listing,
@@ -37,15 +37,6 @@ MARKETS = (
     Listing(kind="inverse", face=1.0, maker_fee=-0.0001),
     Listing(price=40.0),
     Listing(kind="spot", price=100.0),
-)
-PARTS = (
-    "book_orders",
-    "seizure",
-    "keepers_takeover",
-    "backstop",
-    "insurance",
-    "adl",
-    "socialise",
 )
 
 
@@ -77,7 +68,7 @@ drawn_markets = st.builds(
     ),
     prices=st.tuples(st.floats(50, 190), st.floats(25, 55), st.floats(50, 190)),
     funds=st.tuples(st.sampled_from([0.0, 5.0, 1e4]), st.sampled_from([0.0, 20.0, 1e4])),
-    order=st.permutations(PARTS),
+    order=st.permutations(CLOSING),
     limit=st.sampled_from(["mark", "bankruptcy", "fillable"]),
     choice=st.sampled_from(["ranked", "pro_rata", "pseudo_random"]),
 )

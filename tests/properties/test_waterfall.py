@@ -21,20 +21,18 @@ from crossmargin.model.state import (
     State,
 )
 from crossmargin.model.world import World
-from tests.model.liquidation.waterfall import equity_of, market, next_step, run, set_numbers
+from tests.model.liquidation.waterfall import (
+    CLOSING,
+    equity_of,
+    market,
+    next_step,
+    run,
+    set_numbers,
+)
 from tests.small import ONE, Listing, first_row, give, open_pair, send, set_price
 
 N = 8
 MARKETS = (Listing(maker_fee=-0.0001), Listing(price=40.0), Listing(kind="spot"))
-CLOSING = (
-    "book_orders",
-    "seizure",
-    "keepers_takeover",
-    "backstop",
-    "insurance",
-    "adl",
-    "socialise",
-)
 
 
 class Drawn(NamedTuple):

@@ -73,9 +73,11 @@ def test_live_parts_are_those_of_a_scenario(name: str) -> None:
     live = load_preset(name).live
     venue = Venue.model_validate(live.venue)
     for row in venue.waterfall:
-        part_numbers(row, "venue.waterfall")
+        part, _ = part_numbers(row, "venue.waterfall")
+        assert part.phase == "liquidation"
     for key in ("mark", "funding"):
-        part_numbers(getattr(venue, key), f"venue.{key}")
+        part, _ = part_numbers(getattr(venue, key), f"venue.{key}")
+        assert part.phase == "marks"
 
 
 @pytest.mark.parametrize("name", sorted(ASKED - {"aave-v3"}))

@@ -24,6 +24,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
     "round": {},
 }
 PARTS = ("states", *NUMBERS)
+#: Those that close positions or settle what is left, which venues put in any order.
+CLOSING = tuple(NUMBERS)[2:-1]
 
 
 def market(n_accounts: int = 8, **options: Any) -> World:
